@@ -1,0 +1,333 @@
+"""The frozen configuration tree of one run, and how YAML and the command line become it.
+
+A run is a pure function of this tree (``Config -> Result``). Every field states its range; a
+formula that the CAL paper leaves open (arXiv 2510.26289) is a field whose alternatives are values.
+Imports neither torch nor ray nor mlflow, so that ``--help`` and input errors are instant.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+MODALITIES: dict[str, tuple[str, ...]] = {
+    "handwritten": ("fac", "fou", "kar", "mor", "pix", "zer"),
+    "keypad": ("audio", "image"),
+}
+"""Names of the modalities of each data set, in the order of the axis M."""
+
+S = TypeVar("S", bound=BaseModel)
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NonNegative = Annotated[float, Field(ge=0.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class ConfigError(ValueError):
+    """Bad input: ``str()`` holds one line per fault (field, what was given, what is allowed)."""
+
+
+class Section(BaseModel):
+    """A frozen part of the tree; unknown fields are faults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Data(Section):
+    """Which samples. The report part is fixed per data set; the run's seed draws the other parts."""
+
+    name: Literal["handwritten", "keypad"] = "handwritten"
+    labels_per_class: Count | None = None  # of the training part; null: all that remain
+    probe: Count = 128  # samples on which I(m) and D(m) are measured
+    select: Count = 400  # samples for validation and selection
+    probe_in_training: bool = False  # the control that spends the probe's labels on training
+    corrupt_views: tuple[str, ...] = ()  # handwritten: modalities drowned in noise in every part
+    corrupt_sigma: NonNegative = 4.0  # handwritten: standard deviation, standardised units
+    snr_db: Annotated[float, Field(ge=-40.0, le=40.0)] = -14.0  # keypad: audio signal to noise, dB
+    image_sigma: NonNegative = 0.5  # keypad: image noise, standard deviation, units of [0, 1]
+
+
+class Model(Section):
+    """Encoders -> bottleneck slot -> fusion, and one linear unimodal head per modality."""
+
+    encoder: Literal["mlp", "cnn", "resnet18"] = "mlp"
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (64, 64)  # mlp: layer widths
+    channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32)  # cnn: channels by layer
+    d_z: Count = 16  # width of each modality's latent z^m
+    fusion: Literal["linear", "mlp"] = "linear"
+    fusion_hidden: Count = 64  # mlp fusion only
+
+
+class Contribution(Section):
+    """W^m from information quantity I(m) and confidence D(m); off: uniform W."""
+
+    enabled: bool = True
+    information: Literal["shapley", "shapley_accuracy", "kl", "entropy"] = "shapley"
+    confidence: Literal["true_class", "entropy", "energy"] = "true_class"
+    combine: Literal["sum", "product"] = "sum"
+    lam: Unit = 0.5  # sum: weight of I against D; 0 is D alone, 1 is I alone
+    tau: Positive = 0.2  # softmax temperature; below .05 saturated, above .5 nearly uniform
+    ema: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9  # memory of I and D per update; 0 is none
+    interval: Count = 5  # steps between updates
+    start: Unit = 0.1  # part of all steps with uniform W at the beginning
+    floor: NonNegative = 1e-3  # in [0, 1/M): W <- floor + (1 - M floor) W
+    probe_batch: Count | None = None  # rotating probe samples per update; null: the whole probe
+    permutations: Count = 64  # sampled orders of the modalities where M > 8
+    control: Literal["none", "reversed", "permuted"] = "none"  # W turned round, or shuffled
+
+
+class Acceleration(Section):
+    """k^m = 1 + alpha M W^m on what encoder m is updated by; off: k = 1."""
+
+    enabled: bool = True
+    alpha: NonNegative = 1.0
+    apply: Literal["auto", "gradient", "learning_rate"] = "auto"
+
+
+class Bottleneck(Section):
+    """Asymmetric information bottleneck: loss += sum_m beta(t) s^m KL_m; off: z = mu, KL = 0."""
+
+    enabled: bool = True
+    beta: NonNegative = 0.03  # largest beta(t); 0 is no compression
+    schedule: Literal["constant", "linear", "cosine", "cyclical", "exponential"] = "linear"
+    warmup: Unit = 0.3  # linear, cosine, exponential: part of all steps until beta is reached
+    cycles: Count = 4  # cyclical: number of ramps over the run
+    asymmetry: Literal["inverse", "linear", "uniform", "reversed"] = "inverse"
+
+
+class Cal(Section):
+    """The three mechanisms of CAL, each with its switch."""
+
+    contribution: Contribution = Contribution()
+    acceleration: Acceleration = Acceleration()
+    bottleneck: Bottleneck = Bottleneck()
+
+
+class OgmGe(Section):
+    """OGM-GE (Peng et al. 2022): alpha of the modulation and the generalisation noise."""
+
+    alpha: NonNegative = 0.8
+    noise: bool = True
+
+
+class Optim(Section):
+    """Optimiser of all parameters."""
+
+    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    lr: Positive = 0.05
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9  # sgd only
+    weight_decay: NonNegative = 1e-4
+    clip: Positive | None = 5.0  # global gradient norm, before k is applied; null: no clipping
+    schedule: Literal["cosine", "constant", "step"] = "cosine"
+    step_epochs: Count = 70  # step: epochs between multiplications by 0.1
+
+
+class Train(Section):
+    """Length of a run. The last epoch is the result: nothing is selected."""
+
+    epochs: Count = 100
+    batch: Count = 64  # the last, incomplete batch of an epoch is dropped
+    validate_every: Count = 10  # epochs between validations on the select part
+
+
+class Evaluate(Section):
+    """Test conditions beside clean; ``standard`` is the noise protocol called clean-room."""
+
+    noise: Literal["none", "standard"] = "standard"
+    audio_snr_db: tuple[float, ...] = ()  # extra conditions: white noise on the waveform, dB
+
+
+class Config(Section):
+    """One run, complete. ``Config -> Result`` is a pure function."""
+
+    data: Data = Data()
+    model: Model = Model()
+    method: Literal["joint", "ogm_ge", "cal"] = "cal"
+    gamma: Unit = 1.0  # part of the unimodal losses' gradient that reaches the encoders
+    cal: Cal | None = Cal()
+    ogm_ge: OgmGe | None = OgmGe()
+    optim: Optim = Optim()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the M modalities of the configured data set."""
+        return MODALITIES[self.data.name]
+
+    @model_validator(mode="after")
+    def _check(self) -> "Config":
+        faults = list(_cross_faults(self))
+        if faults:
+            raise ConfigError("\n".join(faults))
+        return self
+
+
+def _cross_faults(config: Config) -> "list[str]":
+    """Rules that span fields; each message carries the cure."""
+    faults = []
+    names = config.modalities
+    unknown = [view for view in config.data.corrupt_views if view not in names]
+    if unknown:
+        faults.append(
+            f"data.corrupt_views: given {unknown[0]!r}; "
+            f"allowed: modalities of {config.data.name}: {', '.join(names)}"
+        )
+    if config.data.corrupt_views and config.data.name != "handwritten":
+        faults.append("data.corrupt_views: only for data.name=handwritten; leave it empty")
+    image = config.data.name == "keypad"
+    if image != (config.model.encoder != "mlp"):
+        allowed = "cnn or resnet18" if image else "mlp"
+        faults.append(
+            f"model.encoder: given {config.model.encoder!r}; "
+            f"allowed for data.name={config.data.name}: {allowed}"
+        )
+    for method in ("cal", "ogm_ge"):
+        if config.method == method and getattr(config, method) is None:
+            faults.append(f"{method}: given null; method={method} needs this section")
+    cal = config.cal
+    if cal is not None and cal.contribution.floor >= 1 / len(names):
+        faults.append(
+            f"cal.contribution.floor: given {cal.contribution.floor}; "
+            f"allowed: 0 <= floor < 1/M = {1 / len(names):.4g}"
+        )
+    gradient = cal is not None and cal.acceleration.enabled and cal.acceleration.apply == "gradient"
+    if config.method == "cal" and gradient and config.optim.name != "sgd":
+        faults.append(
+            f"cal.acceleration.apply: given 'gradient' with optim.name={config.optim.name}; "
+            "an adaptive optimiser divides a constant gradient factor out again, so it would do "
+            "nothing; allowed: auto or learning_rate"
+        )
+    return faults
+
+
+def _allowed(model: type[BaseModel], path: Sequence[object]) -> tuple[type[BaseModel] | None, str]:
+    """The section that ``path`` leads into, and its dotted name."""
+    section: type[BaseModel] | None = model
+    for part in path:
+        if section is None:
+            return None, ""
+        field = section.model_fields.get(str(part))
+        section = _section_of(field.annotation) if field is not None else None
+    return section, ".".join(map(str, path))
+
+
+def _section_of(annotation: object) -> type[BaseModel] | None:
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def explain(model: type[BaseModel], error: ValidationError) -> str:
+    """One line per fault of a pydantic error: field, given, allowed, nearest name."""
+    return "\n".join(_line(model, fault) for fault in error.errors())
+
+
+def _line(model: type[BaseModel], fault: Mapping[str, Any]) -> str:
+    path = [part for part in fault["loc"] if not (isinstance(part, str) and "[" in part)]
+    name = ".".join(map(str, path)) or "configuration"
+    given = fault["input"]
+    if fault["type"] == "extra_forbidden":
+        section, _ = _allowed(model, path[:-1])
+        fields = list(section.model_fields) if section is not None else []
+        near = difflib.get_close_matches(str(path[-1]), fields, n=1, cutoff=0.5)
+        hint = f"did you mean {'.'.join([*map(str, path[:-1]), near[0]])}?" if near else ""
+        return f"{name}: unknown field; {hint or 'allowed: ' + ', '.join(fields)}"
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
+    message = str(fault["msg"])
+    if fault["type"] == "literal_error":
+        section, _ = _allowed(model, path[:-1])
+        field = section.model_fields.get(str(path[-1])) if section is not None else None
+        values = [str(v) for v in get_args(field.annotation)] if field is not None else []
+        near = difflib.get_close_matches(str(given), values, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return f"{name}: given {given!r}; allowed: {', '.join(values)}{hint}"
+    return f"{name}: given {given!r}; {message[:1].lower()}{message[1:]}"
+
+
+def parse(tree: Mapping[str, Any]) -> Config:
+    """Nested plain data -> ``Config``. Raises ``ConfigError`` with one line per fault."""
+    return parse_as(Config, tree)
+
+
+def parse_as(model: type[S], tree: Mapping[str, Any]) -> S:
+    """The same for any section type (a study file has its own)."""
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(explain(model, error)) from None
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """A YAML mapping from a file, by the safe loader. Raises ``ConfigError`` in one line."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        tree = yaml.safe_load(text)
+    except OSError as error:
+        raise ConfigError(f"--config: given {path}; cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"--config: given {path}; not plain YAML: {reason}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict) or not all(isinstance(key, str) for key in tree):
+        raise ConfigError(f"--config: given {path}; allowed: a YAML mapping of field names")
+    return tree
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with the leaves of ``over`` laid on top; neither is changed."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(below, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def assignments(words: Sequence[str]) -> dict[str, Any]:
+    """``["cal.acceleration.alpha=2"]`` -> nested tree; values are read as YAML scalars.
+
+    Raises ``ConfigError`` for a word without ``=`` and for unreadable values.
+    """
+    tree: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"{word}: given as an argument; allowed: FIELD=VALUE")
+        try:
+            value: Any = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"{key}: given {text!r}; allowed: a YAML value") from None
+        value = _number(value)
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        tree = merge(tree, value)
+    return tree
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads ``1e-3`` as text; a user means the number."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """``{"a": {"b": 1}}`` -> ``{"a.b": 1}``."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        flat |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return flat
+
+

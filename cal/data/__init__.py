@@ -1,0 +1,100 @@
+"""Data sets, splits and corruptions: ``load(config.data, seed=...)`` gives a run's ``Parts``."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import lru_cache, partial
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from cal.config import MODALITIES, Data
+from cal.data import handwritten, keypad
+from cal.data.corruptions import Condition, conditions, corrupt, robust
+from cal.data.digests import SHA256
+from cal.data.parts import Part, Parts
+from cal.data.raw import Raw
+from cal.data.splits import Split, split
+
+__all__ = ["DATA_SETS", "Condition", "Part", "Parts", "conditions", "corrupt", "load", "robust"]
+
+DATA_SETS: dict[str, Callable[[Data], Raw]] = {
+    "handwritten": lambda data: handwritten.load(),
+    "keypad": keypad.load,
+}
+"""The one table of data sets."""
+
+Floats = npt.NDArray[np.float32]
+
+
+@lru_cache(maxsize=32)
+def load(data: Data, *, seed: int) -> Parts:
+    """The parts of one run: standardised by the training part, then drowned views, then ranges.
+
+    Raises ``ConfigError`` for a damaged data file or too few samples. Kept per process.
+    """
+    raw = DATA_SETS[data.name](data)
+    names = MODALITIES[data.name]
+    ids = split(raw.labels, data, seed=seed)
+    moments = [_moments(x[ids.train], per_feature=raw.per_feature) for x in raw.inputs]
+    inputs = [
+        handwritten.drowned(data, name, _standard(x, moment))
+        for name, x, moment in zip(names, raw.inputs, moments, strict=True)
+    ]
+    ranges = [_range(x[ids.train], per_feature=raw.per_feature) for x in inputs]
+    tables = {"inputs": tuple(map(torch.from_numpy, inputs)), "labels": raw.labels}
+    audio = None
+    if data.name == "keypad":
+        audio = partial(_audio, data, ids.report, moments[0])
+    return Parts(
+        train=_part(**tables, ids=ids.train),
+        probe=_part(**tables, ids=ids.probe),
+        select=_part(**tables, ids=ids.select),
+        report=_part(**tables, ids=ids.report),
+        low=tuple(torch.from_numpy(low) for low, _ in ranges),
+        high=tuple(torch.from_numpy(high) for _, high in ranges),
+        classes=int(raw.labels.max()) + 1,
+        modalities=names,
+        fingerprint=_fingerprint(data, ids),
+        audio_at_snr=audio,
+    )
+
+
+def _moments(x: Floats, *, per_feature: bool) -> tuple[Floats, Floats]:
+    axis = 0 if per_feature else None
+    deviation = x.std(axis, dtype=np.float64)
+    safe = np.where(deviation > 0, deviation, 1.0)  # a constant feature stays 0
+    return np.float32(x.mean(axis, dtype=np.float64)), np.float32(safe)
+
+
+def _standard(x: Floats, moments: tuple[Floats, Floats]) -> Floats:
+    return np.ascontiguousarray((x - moments[0]) / moments[1], dtype=np.float32)
+
+
+def _range(x: Floats, *, per_feature: bool) -> tuple[Floats, Floats]:
+    axis = 0 if per_feature else None
+    return np.asarray(x.min(axis)), np.asarray(x.max(axis))
+
+
+def _part(
+    *, inputs: tuple[Tensor, ...], labels: npt.NDArray[np.uint8], ids: npt.NDArray[np.int64]
+) -> Part:
+    index = torch.from_numpy(ids)
+    chosen = tuple(x.index_select(0, index) for x in inputs)
+    return Part(chosen, torch.from_numpy(labels[ids].astype(np.int64)), index)
+
+
+def _audio(
+    data: Data, ids: npt.NDArray[np.int64], moments: tuple[Floats, Floats], snr_db: float
+) -> Tensor:
+    return torch.from_numpy(_standard(keypad.audio_at_snr(data, ids, snr_db), moments))
+
+
+def _fingerprint(data: Data, ids: Split) -> str:
+    digest = hashlib.sha256(json.dumps(SHA256[data.name], sort_keys=True).encode())
+    digest.update(json.dumps(data.model_dump(mode="json"), sort_keys=True).encode())
+    for part in (ids.train, ids.probe, ids.select, ids.report):
+        digest.update(part.astype("<i8").tobytes() + b"|")
+    return digest.hexdigest()

@@ -1,0 +1,162 @@
+"""The effective configuration: equal computations get equal configurations, and equal hashes.
+
+With acceleration and bottleneck off the metric has nothing to act on, so such a cell *is* joint
+training; fields that nothing reads are reset to their defaults.
+"""
+
+import ast
+import hashlib
+import json
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from cal.config import (
+    Acceleration,
+    Bottleneck,
+    Cal,
+    Config,
+    Contribution,
+    Data,
+    Model,
+    Optim,
+)
+
+ROOMS = ("data", "model", "mechanisms", "methods")
+FILES = ("config.py", "losses.py", "trainer.py", "evaluate.py", "optim.py", "rng.py", "parallel.py")
+
+
+def effective(config: Config) -> Config:
+    """The simplest configuration that computes the same run."""
+    cal = _cal(config) if config.method == "cal" and config.cal is not None else None
+    method = "joint" if config.method == "cal" and cal is None else config.method
+    return config.model_copy(
+        update={
+            "method": method,
+            "cal": cal,
+            "ogm_ge": config.ogm_ge if method == "ogm_ge" else None,
+            "data": _data(config.data),
+            "model": _model(config.model),
+            "optim": _optim(config.optim),
+        }
+    )
+
+
+def _cal(config: Config) -> Cal | None:
+    """The section with idle mechanisms in their canonical off form; None if nothing acts."""
+    assert config.cal is not None
+    a, b, c = config.cal.acceleration, config.cal.bottleneck, config.cal.contribution
+    accelerated = a.enabled and a.alpha > 0
+    compressed = b.enabled and b.beta > 0
+    if not accelerated and not compressed:
+        return None
+    modalities = len(config.modalities)
+    asymmetry = b.asymmetry
+    if asymmetry == "linear" and modalities == 2:
+        asymmetry = "inverse"  # the same function for two modalities
+    guided = c.enabled and (accelerated or asymmetry != "uniform")
+    apply = a.apply
+    if apply == "auto":
+        apply = "gradient" if config.optim.name == "sgd" else "learning_rate"
+    off = {"enabled": False}
+    return Cal(
+        contribution=_contribution(c, modalities) if guided else Contribution(**off),
+        acceleration=a.model_copy(update={"apply": apply}) if accelerated else Acceleration(**off),
+        bottleneck=_bottleneck(b, asymmetry if guided else "uniform")
+        if compressed
+        else Bottleneck(**off),
+    )
+
+
+def _contribution(c: Contribution, modalities: int) -> Contribution:
+    idle: dict[str, Any] = {}
+    default = Contribution()
+    if c.combine == "product":
+        idle["lam"] = default.lam
+    if modalities <= 8 or c.information not in ("shapley", "shapley_accuracy"):
+        idle["permutations"] = default.permutations
+    return c.model_copy(update=idle)
+
+
+def _bottleneck(b: Bottleneck, asymmetry: str) -> Bottleneck:
+    default = Bottleneck()
+    idle: dict[str, Any] = {"asymmetry": asymmetry}
+    if b.schedule != "cyclical":
+        idle["cycles"] = default.cycles
+    if b.schedule in ("constant", "cyclical"):
+        idle["warmup"] = default.warmup
+    return b.model_copy(update=idle)
+
+
+def _data(data: Data) -> Data:
+    default = Data()
+    if data.name == "handwritten":
+        sigma = data.corrupt_sigma if data.corrupt_views else default.corrupt_sigma
+        idle = {"snr_db": default.snr_db, "image_sigma": default.image_sigma}
+        return data.model_copy(update={**idle, "corrupt_sigma": sigma})
+    return data.model_copy(update={"corrupt_sigma": default.corrupt_sigma})
+
+
+def _model(model: Model) -> Model:
+    default = Model()
+    idle: dict[str, Any] = {}
+    if model.encoder != "cnn":
+        idle["channels"] = default.channels
+    if model.encoder == "resnet18":
+        idle["hidden"] = default.hidden
+    if model.fusion != "mlp":
+        idle["fusion_hidden"] = default.fusion_hidden
+    return model.model_copy(update=idle)
+
+
+def _optim(optim: Optim) -> Optim:
+    default = Optim()
+    idle: dict[str, Any] = {}
+    if optim.name != "sgd":
+        idle["momentum"] = default.momentum
+    if optim.schedule != "step":
+        idle["step_epochs"] = default.step_epochs
+    return optim.model_copy(update=idle)
+
+
+def canonical(config: Config) -> str:
+    """One line of JSON, the same for equal configurations."""
+    tree = effective(config).model_dump(mode="json")
+    return json.dumps(tree, sort_keys=True, separators=(",", ":"))
+
+
+def run_hash(config: Config) -> str:
+    """64 hexadecimal digits: configuration with seed, data content and result-making code."""
+    text = "\n".join([canonical(config), *content_digests(config.data.name), code_version()])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache
+def content_digests(name: str) -> tuple[str, ...]:
+    """SHA-256 of the data set's packaged files."""
+    from cal.data.digests import SHA256
+
+    return tuple(SHA256[name].values())
+
+
+@lru_cache
+def code_version() -> str:
+    """A digest of the code that determines results: comments and docstrings do not count."""
+    root = Path(__file__).parent
+    files = [root / name for name in FILES]
+    files += [path for room in ROOMS for path in sorted((root / room).glob("*.py"))]
+    digest = hashlib.sha256(version("torch").encode())
+    for path in files:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        digest.update(path.name.encode() + _without_docstrings(tree).encode())
+    return digest.hexdigest()[:16]
+
+
+def _without_docstrings(tree: ast.AST) -> str:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        first = body[0] if isinstance(body, list) and body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            del body[0]  # type: ignore[union-attr]
+    return ast.dump(tree)

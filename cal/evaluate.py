@@ -1,0 +1,117 @@
+"""Evaluation: clean and under every corruption, calibration, per-sample predictions kept.
+
+Legend: R replicas, M modalities, B samples, K classes.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cal.config import Config
+from cal.data import Parts, conditions, corrupt, robust
+from cal.model.network import Network
+from cal.records import Predictions, Result
+
+CHUNK = 4096  # rows of one forward pass
+BINS = 15  # of the expected calibration error
+
+
+class Labelled(Protocol):
+    """Inputs M x [R, N, ...] and labels [R, N]."""
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """M tensors."""
+
+    @property
+    def labels(self) -> Tensor:
+        """[R, N]."""
+
+
+@torch.no_grad()
+def log_probabilities(network: Network, inputs: Sequence[Tensor]) -> Tensor:
+    """log p [R, N, K] of the fused head on M tensors [R, N, ...], in evaluation mode."""
+    was_training = network.training
+    network.eval()
+    size = inputs[0].shape[1]
+    parts = []
+    for start in range(0, size, CHUNK):
+        rows = [x[:, start : start + CHUNK] for x in inputs]
+        parts.append(network.fusion(network.latents(rows)).log_softmax(-1))
+    network.train(was_training)
+    return torch.cat(parts, 1)
+
+
+def calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
+    """ECE in [0, 1] (Guo et al. 2017): 15 equal bins, sum of n_b/N |accuracy_b - confidence_b|."""
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gap = np.bincount(bins, weights=correct.astype(float) - confidence, minlength=BINS)
+    return float(np.abs(gap).sum() / len(confidence))
+
+
+def summarise(log_p: Tensor, labels: Tensor, ids: Tensor) -> tuple[dict[str, float], Predictions]:
+    """Accuracy, nll (nats), ECE and predictions of log p [N, K], labels [N], ids [N]."""
+    confidence, predicted = log_p.max(-1)
+    nll = -log_p.gather(-1, labels[:, None])[:, 0]
+    correct = (predicted == labels).cpu().numpy()
+    certain = confidence.exp().double().cpu().numpy()
+    metrics = {
+        "accuracy": float(correct.mean()),
+        "nll": float(nll.double().mean()),
+        "ece": calibration_error(certain, correct),
+    }
+    kept = Predictions(
+        ids=ids.cpu().numpy(),
+        labels=labels.cpu().numpy().astype(np.uint8),
+        predicted=predicted.cpu().numpy().astype(np.uint8),
+        confidence=certain.astype(np.float32),
+        nll=nll.cpu().numpy(),
+    )
+    return metrics, kept
+
+
+def score(network: Network, part: Labelled) -> list[dict[str, float]]:
+    """Accuracy and nll of every replica on one part."""
+    log_p = log_probabilities(network, part.inputs)
+    hits = (log_p.argmax(-1) == part.labels).float().mean(-1)
+    nll = -log_p.gather(-1, part.labels[..., None]).mean((1, 2))
+    return [
+        {"accuracy": float(a), "nll": float(n)} for a, n in zip(hits, nll, strict=True)
+    ]
+
+
+def evaluate(
+    network: Network, configs: Sequence[Config], data: Sequence[Parts], device: torch.device
+) -> list[Result]:
+    """The report part under every condition of the configuration, one ``Result`` per replica."""
+    metrics: list[dict[str, float]] = [{} for _ in configs]
+    kept: list[dict[str, Predictions]] = [{} for _ in configs]
+    clean = {"clean": [parts.report.inputs for parts in data]}
+    noisy = {c.name: [corrupt(parts, c) for parts in data] for c in conditions(configs[0])}
+    for name, replicas in (clean | noisy).items():
+        columns = zip(*replicas, strict=True)
+        inputs = [torch.stack(column).to(device) for column in columns]
+        log_p = log_probabilities(network, inputs).cpu()
+        for r, parts in enumerate(data):
+            numbers, predictions = summarise(log_p[r], parts.report.labels, parts.report.ids)
+            metrics[r] |= {f"test/{name}/{key}": value for key, value in numbers.items()}
+            kept[r][name] = predictions
+    for numbers in metrics:
+        numbers |= robust_metrics(numbers, configs[0].modalities)
+    return [Result(m, k) for m, k in zip(metrics, kept, strict=True)]
+
+
+def robust_metrics(numbers: Mapping[str, float], modalities: Sequence[str]) -> dict[str, float]:
+    """``test/robust/...``: mean of the four noise groups; empty where a group is missing."""
+    found = {}
+    for kind in ("accuracy", "nll", "ece"):
+        by_condition = {
+            key.split("/")[1]: value for key, value in numbers.items() if key.endswith(f"/{kind}")
+        }
+        value = robust(by_condition, modalities)
+        if value is not None:
+            found[f"test/robust/{kind}"] = value
+    return found

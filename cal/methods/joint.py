@@ -1,0 +1,87 @@
+"""Joint training: the neutral element of the method protocol. Every moment does nothing.
+
+Legend: R replicas, M modalities, B samples, K classes, S coalitions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from cal.config import Config
+from cal.mechanisms import acceleration
+from cal.mechanisms.bottleneck import Deterministic
+
+
+class Batch(Protocol):
+    """What a method may see of a training batch (logits, detached where it only looks)."""
+
+    @property
+    def alone(self) -> Tensor:
+        """Each modality's own part of the fused logits [R, M, B, K], without gradient."""
+
+    @property
+    def labels(self) -> Tensor:
+        """[R, B]."""
+
+
+class Probe(Protocol):
+    """What a method sees of the probe: logits per coalition and labels, nothing else."""
+
+    logits: Tensor  # [R, S, K, B]
+    unimodal: Tensor  # [R, M, K, B]
+    labels: Tensor  # [R, B]
+
+
+Look = Callable[[Tensor, int | None], Probe]
+"""Evaluates the probe for coalition masks [S, M] on that many rotating samples (None: all)."""
+Mean = Callable[[Tensor], Tensor]
+"""The mean of a tensor over data-parallel workers."""
+
+
+class Joint:
+    """No observation, no loss term, k = 1, no bottleneck."""
+
+    slot: type[nn.Module] = Deterministic
+    apply = "gradient"  # what k scales: gradient or learning_rate
+    noise = False  # whether N(0, std(g)^2) is added to each modality's gradient
+
+    def __init__(self, configs: Sequence[Config]) -> None:
+        """``configs``: one per replica."""
+        self.configs = configs
+        self.replicas, self.modalities = len(configs), len(configs[0].modalities)
+        self.device = torch.device("cpu")
+        self._ones = acceleration.ones(self.replicas, self.modalities)
+
+    def to(self, device: torch.device) -> "Joint":
+        """Keep tensors on ``device``."""
+        self.device = device
+        self._ones = self._ones.to(device)
+        return self
+
+    def observe(self, step: int, steps: int, look: Look, mean: Mean) -> None:
+        """Moment 1, before the batch of ``step``: look at the probe, update own state."""
+
+    def loss_term(self, kl_RM: Tensor, step: int, steps: int) -> Tensor:
+        """Moment 2: an added term of the loss [R], nats."""
+        return kl_RM.sum(-1)
+
+    def scale(self, batch: Batch, mean: Mean) -> Tensor:
+        """Moment 3, after backward: k [R, M] on what each modality's encoder is updated by."""
+        return self._ones
+
+    def report(self) -> dict[str, Tensor]:
+        """What the mechanisms did since the last call: names to values [R, M]."""
+        return {}
+
+    def warnings(self, kl_RM: Tensor) -> list[list[str]]:
+        """Lines for each replica, given the epoch's mean KL [R, M]."""
+        return [[] for _ in self.configs]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed run needs."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The state of ``state_dict``."""

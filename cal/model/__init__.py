@@ -1,0 +1,1 @@
+"""Encoders, fusion and the network: encoders -> [slot] -> fusion -> heads."""

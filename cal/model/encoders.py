@@ -1,0 +1,233 @@
+"""Encoders: M inputs -> features h [R, M, B, H], behind one interface.
+
+Legend: R replicas, M modalities, B samples, D input features, H encoder features.
+``owned()`` names every parameter with the modality it belongs to, so that acceleration never
+guesses from names. The large networks are ordinary modules and run with R = 1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cal.model.initial import derived_seed, uniform
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A parameter and its modality; ``None``: all modalities, on axis 1 of [R, M, ...].
+
+    ``replicated``: axis 0 is R; otherwise an ordinary module's parameter, R = 1.
+    """
+
+    parameter: nn.Parameter
+    modality: int | None
+    replicated: bool = True
+
+
+class Encoders(nn.Module):
+    """What every kind of encoders offers."""
+
+    width: int  # H
+    replicated: bool = True
+
+    def owned(self) -> list[Owned]:
+        """Every parameter with its modality."""
+        raise NotImplementedError
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """M tensors [R, B, ...] -> h [R, M, B, H]."""
+        raise NotImplementedError
+
+
+class JoinedLayer(nn.Module):
+    """Linear (or given pre-activations) -> LayerNorm -> ReLU for all modalities at once."""
+
+    def __init__(
+        self,
+        replicas: Sequence[torch.Generator],
+        *,
+        modalities: int,
+        width: int,
+        inputs: int | None,
+        fan_in: Sequence[int],
+    ) -> None:
+        """``inputs`` None: the products come from outside; ``fan_in`` bounds each bias."""
+        super().__init__()
+        biases = [uniform((1, width), fan, replicas) for fan in fan_in]
+        self.bias = nn.Parameter(torch.stack(biases, 1))
+        self.weight: nn.Parameter | None = None
+        if inputs is not None:
+            self.weight = nn.Parameter(uniform((modalities, inputs, width), inputs, replicas))
+        shape = (len(replicas), modalities, 1, width)
+        self.scale = nn.Parameter(torch.ones(shape))
+        self.shift = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[R, M, B, I] (or products [R, M, B, O]) -> [R, M, B, O]."""
+        products = features if self.weight is None else torch.matmul(features, self.weight)
+        normal = functional.layer_norm(products + self.bias, self.bias.shape[-1:])
+        return torch.addcmul(self.shift, normal, self.scale).relu()
+
+
+class ViewMLP(Encoders):
+    """One MLP per modality; from the second layer on all modalities share one product."""
+
+    def __init__(
+        self, dims: Sequence[int], *, hidden: Sequence[int], draws: Sequence[torch.Generator]
+    ) -> None:
+        """``dims``: D of each modality; ``hidden``: widths of the layers."""
+        super().__init__()
+        self.width = hidden[-1]
+        self.first = nn.ParameterList([uniform((dim, hidden[0]), dim, draws) for dim in dims])
+        layers = [
+            JoinedLayer(draws, modalities=len(dims), width=hidden[0], inputs=None, fan_in=dims)
+        ]
+        for inputs, width in zip(hidden, hidden[1:], strict=False):
+            fan_in = [inputs] * len(dims)
+            layers.append(
+                JoinedLayer(
+                    draws, modalities=len(dims), width=width, inputs=inputs, fan_in=fan_in
+                )
+            )
+        self.layers = nn.ModuleList(layers)
+
+    def owned(self) -> list[Owned]:
+        """The first products by modality, the joined layers on their axis M."""
+        first = [Owned(weight, m) for m, weight in enumerate(self.first)]
+        return first + [Owned(parameter, None) for parameter in self.layers.parameters()]
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """M tensors [R, B, D_m] -> h [R, M, B, H]."""
+        products = [torch.bmm(x, weight) for x, weight in zip(inputs, self.first, strict=True)]
+        features = torch.stack(products, 1)
+        for layer in self.layers:
+            features = layer(features)
+        return features
+
+
+CELLS = 16  # cells of the pooled feature map of each CNN, so that all modalities join
+
+
+class ConvLayer(nn.Module):
+    """3x3 convolution -> GroupNorm -> ReLU; replicas are groups of one convolution."""
+
+    def __init__(
+        self, inputs: int, outputs: int, *, stride: int, draws: Sequence[torch.Generator]
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        self.norms = min(4, outputs)  # groups of GroupNorm per replica
+        self.weight = nn.Parameter(uniform((outputs, inputs, 3, 3), inputs * 9, draws))
+        self.scale = nn.Parameter(torch.ones(len(draws), outputs))
+        self.shift = nn.Parameter(torch.zeros(len(draws), outputs))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[B, R * I, Y, X] -> [B, R * O, Y', X']."""
+        replicas = self.weight.shape[0]
+        maps = functional.conv2d(
+            images, self.weight.flatten(0, 1), stride=self.stride, padding=1, groups=replicas
+        )
+        norms = replicas * self.norms
+        affine = (self.scale.flatten(), self.shift.flatten())
+        return functional.group_norm(maps, norms, *affine).relu()
+
+
+def conv_strides(height: int, width: int, *, layers: int) -> list[int]:
+    """Stride 2 as long as both sides stay at least 4, then 1."""
+    strides = []
+    for _ in range(layers):
+        stride = 2 if min(height, width) >= 8 else 1
+        height, width = -(-height // stride), -(-width // stride)
+        strides.append(stride)
+    return strides
+
+
+def pooled_grid(height: int) -> tuple[int, int]:
+    """Rows and columns of the pooled map, ``CELLS`` in all; rows (frequency) are kept first."""
+    rows = 8 if height >= 8 else 4
+    return rows, CELLS // rows
+
+
+class ViewCNN(Encoders):
+    """A small CNN with GroupNorm per modality, then one joined linear layer."""
+
+    def __init__(
+        self,
+        shapes: Sequence[Sequence[int]],
+        *,
+        channels: Sequence[int],
+        width: int,
+        draws: Sequence[torch.Generator],
+    ) -> None:
+        """``shapes``: (channels, height, width) of each modality; ``width``: H."""
+        super().__init__()
+        self.width = width
+        towers = []
+        self.grids = []
+        for planes, height, columns in shapes:
+            sizes = [planes, *channels]
+            strides = conv_strides(height, columns, layers=len(channels))
+            pairs = zip(sizes, channels, strides, strict=False)
+            towers.append(nn.Sequential(*(ConvLayer(i, o, stride=s, draws=draws) for i, o, s in pairs)))
+            for stride in strides:
+                height = -(-height // stride)
+            self.grids.append(pooled_grid(height))
+        self.towers = nn.ModuleList(towers)
+        inputs = channels[-1] * CELLS
+        self.last = JoinedLayer(
+            draws, modalities=len(shapes), width=width, inputs=inputs, fan_in=[inputs] * len(shapes)
+        )
+
+    def owned(self) -> list[Owned]:
+        """Each tower by modality, the joined layer on its axis M."""
+        towers = [Owned(p, m) for m, tower in enumerate(self.towers) for p in tower.parameters()]
+        return towers + [Owned(parameter, None) for parameter in self.last.parameters()]
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """M tensors [R, B, C, Y, X] -> h [R, M, B, H]."""
+        features = []
+        for x, tower, grid in zip(inputs, self.towers, self.grids, strict=True):
+            replicas, batch = x.shape[:2]
+            maps = tower(x.transpose(0, 1).flatten(1, 2))
+            pooled = functional.adaptive_avg_pool2d(maps, grid)
+            features.append(pooled.view(batch, replicas, -1).transpose(0, 1))
+        return cast(Tensor, self.last(torch.stack(features, 1)))
+
+
+class ModuleEncoders(Encoders):
+    """Ordinary modules, one per modality, each [B, ...] -> [B, H]; R = 1."""
+
+    replicated = False
+
+    def __init__(self, modules: Sequence[nn.Module], *, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.towers = nn.ModuleList(modules)
+
+    def owned(self) -> list[Owned]:
+        """Each module's parameters by modality, without a replica axis."""
+        return [
+            Owned(parameter, m, replicated=False)
+            for m, tower in enumerate(self.towers)
+            for parameter in tower.parameters()
+        ]
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """M tensors [1, B, ...] -> h [1, M, B, H]."""
+        features = [tower(x[0]) for x, tower in zip(inputs, self.towers, strict=True)]
+        return torch.stack(features)[None]
+
+
+def resnet18(planes: int, *, seed: int) -> nn.Module:
+    """torchvision's ResNet-18 from scratch for ``planes`` input channels -> [B, 512]."""
+    with torch.random.fork_rng():
+        torch.manual_seed(derived_seed(seed, "resnet18"))
+        network = torchvision.models.resnet18(weights=None)
+        network.conv1 = nn.Conv2d(planes, 64, kernel_size=7, stride=2, padding=3, bias=False)
+        network.fc = nn.Identity()
+    return cast(nn.Module, network)

@@ -1,0 +1,145 @@
+"""The network: encoders -> [slot] -> fusion -> heads. The slot takes any features -> (z, kl).
+
+Legend: R replicas, M modalities, S coalitions, B samples, H encoder features, Z latent features,
+K classes. A plain run is the pack of one, R = 1.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from cal import config
+from cal.model.encoders import Encoders, ModuleEncoders, Owned, ViewCNN, ViewMLP, resnet18
+from cal.model.fusion import Fusion, LinearFusion, MLPFusion
+from cal.model.initial import generators, uniform
+
+
+class Slot(Protocol):
+    """Where the method puts its bottleneck; an ``nn.Module`` with layers [R, M, ...]."""
+
+    stochastic: bool
+
+    def __call__(self, features: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
+        """h [R, M, B, H] -> z [R, M, B, Z], kl [R, M]."""
+
+    def mean(self, features: Tensor) -> Tensor:
+        """h [R, M, B, H] -> mu [R, M, B, Z], for evaluation."""
+
+
+class Outputs(NamedTuple):
+    """One training batch."""
+
+    z: Tensor  # [R, M, B, Z]
+    fused: Tensor  # [R, B, K] logits
+    unimodal: Tensor  # [R, M, B, K] logits of the unimodal heads
+    kl: Tensor  # [R, M] nats
+
+
+class Network(nn.Module):
+    """Encoders, slot, fusion and one linear unimodal head per modality."""
+
+    def __init__(
+        self,
+        *,
+        encoders: Encoders,
+        slot: nn.Module,
+        fusion: Fusion,
+        head_weight: Tensor,
+        head_bias: Tensor,
+    ) -> None:
+        """``head_weight`` [R, M, Z, K], ``head_bias`` [R, M, 1, K]."""
+        super().__init__()
+        self.encoders = encoders
+        self.slot = slot
+        self.fusion = fusion
+        self.head_weight = nn.Parameter(head_weight)
+        self.head_bias = nn.Parameter(head_bias)
+
+    def owned(self) -> list[Owned]:
+        """What k scales: the encoders and the slot's layers, never heads or fusion."""
+        slot = [Owned(parameter, None) for parameter in self.slot.parameters()]
+        return self.encoders.owned() + slot
+
+    def heads(self, z: Tensor) -> Tensor:
+        """Unimodal logits [R, M, B, K] of z [R, M, B, Z]."""
+        return torch.matmul(z, self.head_weight) + self.head_bias
+
+    def latents(self, inputs: Sequence[Tensor]) -> Tensor:
+        """mu [R, M, B, Z], as in evaluation."""
+        mean: Tensor = self.slot.mean(self.encoders(inputs))  # type: ignore[operator]
+        return mean
+
+    def forward(self, inputs: Sequence[Tensor], noise: Tensor | None, gamma: Tensor) -> Outputs:
+        """M tensors [R, B, ...], noise [R, M, B, Z] for a stochastic slot, gamma [R] -> Outputs."""
+        z, kl = self.slot(self.encoders(inputs), noise)
+        return Outputs(z, self.fusion(z), self.heads(partial_detach(z, gamma)), kl)
+
+
+def partial_detach(z: Tensor, gamma: Tensor) -> Tensor:
+    """gamma z + (1 - gamma) stopgrad(z): the same value, its gradient times gamma.
+
+    ``z`` [R, M, B, Z]; ``gamma`` [R] in [0, 1]: 0 is a detached probe, 1 leaves z as it is.
+    """
+    if bool((gamma == 1).all()):
+        return z
+    if bool((gamma == 0).all()):
+        return z.detach()
+    part = gamma.view(-1, 1, 1, 1)
+    return part * z + (1 - part) * z.detach()
+
+
+def build_encoders(
+    model: config.Model, shapes: Sequence[Sequence[int]], *, seeds: Sequence[int]
+) -> Encoders:
+    """The configured encoders for inputs of ``shapes`` (without R and B).
+
+    Raises ``ValueError`` for several replicas of ordinary modules.
+    """
+    draws = generators(seeds, "encoders")
+    if model.encoder == "mlp":
+        return ViewMLP([shape[0] for shape in shapes], hidden=model.hidden, draws=draws)
+    if model.encoder == "cnn":
+        width = model.hidden[-1]
+        return ViewCNN(shapes, channels=model.channels, width=width, draws=draws)
+    if len(seeds) != 1:
+        raise ValueError(f"resnet18: given {len(seeds)} replicas; BatchNorm networks run alone")
+    towers = [resnet18(shape[0], seed=seeds[0] + 7919 * m) for m, shape in enumerate(shapes)]
+    return ModuleEncoders(towers, width=512)
+
+
+def build(
+    model: config.Model,
+    shapes: Sequence[Sequence[int]],
+    *,
+    classes: int,
+    seeds: Sequence[int],
+    slot: type[nn.Module],
+) -> Network:
+    """A network of R = len(seeds) replicas; ``slot`` is the class that the method hands in.
+
+    Parts that two arms share begin with equal values: each part draws from its own generator.
+    """
+    encoders = build_encoders(model, shapes, seeds=seeds)
+    m, h, z = len(shapes), encoders.width, model.d_z
+    layers = generators(seeds, "slot")
+    mean = {"weight": uniform((m, h, z), h, layers), "bias": uniform((m, 1, z), h, layers)}
+    if getattr(slot, "stochastic", False):
+        mean["variance_weight"] = uniform((m, h, z), h, generators(seeds, "variance"))
+    draws = generators(seeds, "fusion")
+    fusion: Fusion
+    if model.fusion == "linear":
+        fusion = LinearFusion(modalities=m, latent=z, classes=classes, draws=draws)
+    else:
+        fusion = MLPFusion(
+            modalities=m, latent=z, hidden=model.fusion_hidden, classes=classes, draws=draws
+        )
+    heads = generators(seeds, "heads")
+    return Network(
+        encoders=encoders,
+        slot=slot(**mean),
+        fusion=fusion,
+        head_weight=uniform((m, z, classes), z, heads),
+        head_bias=uniform((m, 1, classes), z, heads),
+    )

@@ -1,0 +1,29 @@
+"""What data-parallel workers share: who they are, and the mean of a tensor over all of them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Group:
+    """This worker's place; the default is a run of one worker."""
+
+    rank: int = 0
+    world: int = 1
+
+    def mean(self, tensor: Tensor) -> Tensor:
+        """The mean over workers, the same bits on each; ``tensor`` itself for one worker."""
+        if self.world == 1:
+            return tensor
+        total = tensor.clone()
+        torch.distributed.all_reduce(total)
+        return total / self.world
+
+    def shard(self, tensor: Tensor, *, axis: int) -> Tensor:
+        """This worker's equal part of an axis that every worker drew alike."""
+        if self.world == 1:
+            return tensor
+        size = tensor.shape[axis] // self.world
+        return tensor.narrow(axis, self.rank * size, size)

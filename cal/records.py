@@ -1,0 +1,47 @@
+"""The plain records a run yields, the same from every backend. No torch, ray or mlflow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch did.
+
+    ``metrics``: MLflow names to numbers, for example ``train/loss`` (nats), ``val/accuracy``,
+    ``contribution/audio/W``, ``acceleration/audio/k``, ``bottleneck/audio/kl_nats``.
+    ``warnings``: one line each, for example a modality's collapse.
+    """
+
+    epoch: int  # 1 is the first
+    epochs: int
+    step: int  # optimiser steps so far
+    metrics: Mapping[str, float]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One condition's per-sample outcome on the report part, in the order of the sample ids."""
+
+    ids: Array  # [N] int64, sample ids
+    labels: Array  # [N] uint8, true class
+    predicted: Array  # [N] uint8, most probable class
+    confidence: Array  # [N] float32 in [0, 1], probability of the predicted class
+    nll: Array  # [N] float32, nats, -log probability of the true class
+
+
+@dataclass(frozen=True)
+class Result:
+    """The end of a run: test metrics (``test/CONDITION/accuracy``) and per-sample predictions."""
+
+    metrics: Mapping[str, float]
+    predictions: Mapping[str, Predictions] = field(default_factory=dict)
+
+
+Record = Epoch | Result

@@ -1,0 +1,64 @@
+"""The global random states (Python, NumPy, torch) as plain data, and a run's own set of them.
+
+Our code draws only from its own generators; dropout and third-party code draw from these.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+State = dict[str, Any]
+
+
+def capture() -> State:
+    """All global states, loadable with ``torch.load(weights_only=True)``."""
+    name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
+    version, internal, normal = random.getstate()
+    state: State = {
+        "python": (version, internal, normal),
+        "numpy": (name, torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, gauss),
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def restore(state: State) -> None:
+    """Set all global states to what ``capture`` saw."""
+    version, internal, normal = state["python"]
+    random.setstate((version, tuple(internal), normal))
+    name, keys, position, has_gauss, gauss = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    torch.set_rng_state(state["torch"])
+    if "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"])
+
+
+def seeded(seed: int) -> State:
+    """The states right after seeding everything with ``seed``; the caller's are left alone."""
+    with borrowed(None) as own:
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.random.default_generator.manual_seed(seed)
+        own.update(capture())
+    return own
+
+
+@contextmanager
+def borrowed(state: State | None) -> Iterator[State]:
+    """Run a block under ``state`` (None: the present one); afterwards the caller's come back.
+
+    Yields a dict that the block may fill.
+    """
+    outside = capture()
+    if state is not None:
+        restore(state)
+    try:
+        yield {}
+    finally:
+        restore(outside)
