@@ -55,7 +55,7 @@ class Model(Section):
 
     encoder: Literal["mlp", "cnn", "resnet18"] = "mlp"
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (64, 64)  # mlp: layer widths
-    channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32)  # cnn: channels by layer
+    channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (8, 16)  # cnn: channels by layer
     d_z: Count = 16  # width of each modality's latent z^m
     fusion: Literal["linear", "mlp"] = "linear"
     fusion_hidden: Count = 64  # mlp fusion only

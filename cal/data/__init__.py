@@ -16,7 +16,7 @@ from cal.data.corruptions import Condition, conditions, corrupt, robust
 from cal.data.digests import SHA256
 from cal.data.parts import Part, Parts
 from cal.data.raw import Raw
-from cal.data.splits import Split, split
+from cal.data.splits import Ids, Split, split
 
 __all__ = ["DATA_SETS", "Condition", "Part", "Parts", "conditions", "corrupt", "load", "robust"]
 
@@ -44,21 +44,22 @@ def load(data: Data, *, seed: int) -> Parts:
         for name, x, moment in zip(names, raw.inputs, moments, strict=True)
     ]
     ranges = [_range(x[ids.train], per_feature=raw.per_feature) for x in inputs]
-    tables = {"inputs": tuple(map(torch.from_numpy, inputs)), "labels": raw.labels}
+    part = partial(_part, tuple(map(torch.from_numpy, inputs)), raw.labels)
     audio = None
     if data.name == "keypad":
         audio = partial(_audio, data, ids.report, moments[0])
     return Parts(
-        train=_part(**tables, ids=ids.train),
-        probe=_part(**tables, ids=ids.probe),
-        select=_part(**tables, ids=ids.select),
-        report=_part(**tables, ids=ids.report),
+        train=part(ids.train),
+        probe=part(ids.probe),
+        select=part(ids.select),
+        report=part(ids.report),
         low=tuple(torch.from_numpy(low) for low, _ in ranges),
         high=tuple(torch.from_numpy(high) for _, high in ranges),
         classes=int(raw.labels.max()) + 1,
         modalities=names,
         fingerprint=_fingerprint(data, ids),
         audio_at_snr=audio,
+        source=raw.source,
     )
 
 
@@ -66,7 +67,8 @@ def _moments(x: Floats, *, per_feature: bool) -> tuple[Floats, Floats]:
     axis = 0 if per_feature else None
     deviation = x.std(axis, dtype=np.float64)
     safe = np.where(deviation > 0, deviation, 1.0)  # a constant feature stays 0
-    return np.float32(x.mean(axis, dtype=np.float64)), np.float32(safe)
+    mean = x.mean(axis, dtype=np.float64)
+    return np.asarray(mean, dtype=np.float32), np.asarray(safe, dtype=np.float32)
 
 
 def _standard(x: Floats, moments: tuple[Floats, Floats]) -> Floats:
@@ -78,18 +80,15 @@ def _range(x: Floats, *, per_feature: bool) -> tuple[Floats, Floats]:
     return np.asarray(x.min(axis)), np.asarray(x.max(axis))
 
 
-def _part(
-    *, inputs: tuple[Tensor, ...], labels: npt.NDArray[np.uint8], ids: npt.NDArray[np.int64]
-) -> Part:
+def _part(inputs: tuple[Tensor, ...], labels: npt.NDArray[np.uint8], ids: Ids) -> Part:
     index = torch.from_numpy(ids)
     chosen = tuple(x.index_select(0, index) for x in inputs)
     return Part(chosen, torch.from_numpy(labels[ids].astype(np.int64)), index)
 
 
-def _audio(
-    data: Data, ids: npt.NDArray[np.int64], moments: tuple[Floats, Floats], snr_db: float
-) -> Tensor:
-    return torch.from_numpy(_standard(keypad.audio_at_snr(data, ids, snr_db), moments))
+def _audio(data: Data, ids: Ids, moments: tuple[Floats, Floats], snr_db: float) -> Tensor:
+    spectrograms = keypad.audio_at_snr(data, tuple(ids.tolist()), snr_db)
+    return torch.from_numpy(_standard(spectrograms, moments))
 
 
 def _fingerprint(data: Data, ids: Split) -> str:

@@ -17,18 +17,16 @@ def read(data_set: str, file: str) -> dict[str, npt.NDArray[np.generic]]:
     """The arrays of one file. Raises ``ConfigError`` if it is missing or not what we shipped."""
     path = FOLDER / file
     expected = SHA256[data_set][file]
+    content = b""
     try:
         content = path.read_bytes()
+        found = hashlib.sha256(content).hexdigest()
     except OSError as error:
-        raise ConfigError(
-            f"data.name: {data_set} needs {path}, which cannot be read ({error.strerror}); "
-            "install the package again"
-        ) from None
-    found = hashlib.sha256(content).hexdigest()
+        found = f"none ({error.strerror})"
     if found != expected:
         raise ConfigError(
             f"data.name: {data_set} needs {path} with SHA-256 {expected}, found {found}; "
-            "the file is damaged, install the package again"
+            "install the package again"
         )
     with np.load(BytesIO(content), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}

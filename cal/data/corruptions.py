@@ -58,7 +58,10 @@ def conditions(config: Config) -> tuple[Condition, ...]:
 
 
 def hit(condition: Condition, ids: Tensor, modalities: Sequence[str]) -> Tensor:
-    """Which modalities of each sample are corrupted: [N, M] bool. ``half``: M // 2, at least 1."""
+    """Which modalities of each sample are corrupted: [N, M] bool. ``half``: M // 2, at least 1.
+
+    Raises ``ValueError`` for a target that is neither ``half``, ``all`` nor a modality.
+    """
     count = len(modalities)
     if condition.target == "all":
         return torch.ones(len(ids), count, dtype=torch.bool)
@@ -66,6 +69,9 @@ def hit(condition: Condition, ids: Tensor, modalities: Sequence[str]) -> Tensor:
         key = key_of(condition.name, "half")
         ranks = uniforms(key, ids.numpy(), count).argsort(1).argsort(1)
         return torch.from_numpy(ranks < max(1, count // 2))
+    if condition.target not in modalities:
+        allowed = ", ".join((*modalities, "half", "all"))
+        raise ValueError(f"target: given {condition.target!r}; allowed: {allowed}")
     mask = torch.zeros(len(ids), count, dtype=torch.bool)
     mask[:, modalities.index(condition.target)] = True
     return mask
@@ -85,6 +91,8 @@ def corrupted(
     inputs: Tensor, ids: Tensor, condition: Condition, *, modality: str, low: Tensor, high: Tensor
 ) -> Tensor:
     """One modality's inputs [N, ...] with every sample corrupted; ``low``, ``high`` [...]."""
+    if condition.kind not in SEVERITIES:
+        raise ValueError(f"kind: given {condition.kind!r}; allowed: {', '.join(SEVERITIES)}")
     if condition.kind == "missing":
         return torch.zeros_like(inputs)
     draws = _draws(condition, modality, tuple(ids.tolist()), inputs[0].numel())
@@ -92,11 +100,9 @@ def corrupted(
     if condition.kind == "gaussian":
         noisy = inputs + condition.severity * noise
         return torch.minimum(torch.maximum(noisy, low), high)
-    if condition.kind == "salt_pepper":
-        half = condition.severity / 2
-        salted = torch.where(noise < half, low, inputs)
-        return torch.where(noise > 1 - half, high, salted)
-    raise ValueError(f"kind: given {condition.kind!r}; allowed: {', '.join(SEVERITIES)}")
+    half = condition.severity / 2
+    salted = torch.where(noise < half, low, inputs)
+    return torch.where(noise > 1 - half, high, salted)
 
 
 def corrupt(parts: Parts, condition: Condition) -> tuple[Tensor, ...]:

@@ -11,6 +11,7 @@ from cal.data.noise import key_of, normals
 from cal.data.raw import Raw
 
 NAMES = MODALITIES["handwritten"]
+SOURCE = {"name": "UCI Multiple Features", "licence": "CC BY 4.0", "doi": "10.24432/C5HC70"}
 
 
 @lru_cache(maxsize=1)
@@ -18,7 +19,8 @@ def load() -> Raw:
     """The views as [2000, D_m] float32, not yet standardised."""
     arrays = read("handwritten", "handwritten.npz")
     inputs = tuple(arrays[name].astype(np.float32) for name in NAMES)
-    return Raw(inputs=inputs, labels=arrays["labels"].astype(np.uint8), per_feature=True)
+    labels = arrays["labels"].astype(np.uint8)
+    return Raw(inputs=inputs, labels=labels, per_feature=True, source=SOURCE)
 
 
 @lru_cache(maxsize=64)

@@ -11,6 +11,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.datasets import load_digits
 
 from cal.config import MODALITIES
@@ -22,7 +23,7 @@ def main() -> None:
     parser.add_argument("--mfeat", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    arrays = {}
+    arrays: dict[str, npt.NDArray[np.generic]] = {}
     for view in MODALITIES["handwritten"]:
         path = options.mfeat / f"mfeat-{view}.csv"
         table = np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.float64)
@@ -32,7 +33,7 @@ def main() -> None:
             raise ValueError(f"{path}: labels differ from those of the other views")
     digits = load_digits()
     images = digits.images.astype(np.uint8)
-    np.savez_compressed(options.out / "handwritten.npz", **arrays)
+    np.savez_compressed(options.out / "handwritten.npz", allow_pickle=False, **arrays)
     np.savez_compressed(
         options.out / "digits.npz", images=images, labels=digits.target.astype(np.uint8)
     )

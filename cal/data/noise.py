@@ -30,12 +30,19 @@ def _mixed(words: Words) -> Words:
     return words ^ (words >> np.uint64(31))
 
 
+def _unit(words: Words) -> Floats:
+    """The upper 52 bits as the midpoint of one of 2^52 equal cells of (0, 1).
+
+    53 bits would round the last midpoint up to 1, whose normal is infinite.
+    """
+    return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+
+
 def uniforms(key: int, ids: npt.NDArray[np.int64], count: int) -> Floats:
     """[N, count] uniform in (0, 1) for sample ids [N]."""
     streams = _mixed(_mixed(ids.astype(np.uint64) * _GOLDEN + np.uint64(key)))
     counters = np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN
-    words = _mixed(streams[:, None] + counters)
-    return ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    return _unit(_mixed(streams[:, None] + counters))
 
 
 def normals(key: int, ids: npt.NDArray[np.int64], count: int) -> Floats:

@@ -4,8 +4,8 @@ Legend: M modalities, N samples. Inputs of handwritten modality m are [N, D_m]; 
 [N, 1, 32 mels, frames], image [N, 1, 8, 8].
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -21,15 +21,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Parts:
-    """Disjoint parts, and the range of the training inputs to which noise is clipped."""
+    """Disjoint parts, and the range of the training inputs to which noise is clipped.
+
+    Disjoint except that ``data.probe_in_training`` puts the probe's samples into train as well.
+    Shared by all runs of a process: treat the tensors as read-only.
+    """
 
     train: Part
     probe: Part  # I(m) and D(m) are measured here
     select: Part  # validation and selection
     report: Part  # test; the same samples for every seed
-    low: tuple[Tensor, ...]  # per modality, broadcasts to one sample: training minimum
-    high: tuple[Tensor, ...]
+    low: tuple[Tensor, ...]  # training minimum: handwritten [D_m], keypad one number a modality
+    high: tuple[Tensor, ...]  # training maximum
     classes: int
     modalities: tuple[str, ...]
     fingerprint: str  # SHA-256 of content, options and sample ids of every part
     audio_at_snr: Callable[[float], Tensor] | None = None  # report audio with extra noise, dB
+    source: Mapping[str, str] = field(default_factory=dict)  # name, licence, DOI

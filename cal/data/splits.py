@@ -39,32 +39,19 @@ def stratified(labels: npt.NDArray[np.uint8], ids: Ids, count: int, *, seed: int
 
 
 def split(labels: npt.NDArray[np.uint8], data: Data, *, seed: int) -> Split:
-    """The parts for one run. Raises ``ConfigError`` if the data set has too few samples."""
+    """The parts for one run. Raises ``ConfigError`` if the data set has too few samples.
+
+    ``labels_per_class`` null: train is all that remains, at least one sample a class.
+    """
     everything = np.arange(len(labels))
     size = round(REPORT_PART * len(labels))
     report = stratified(labels, everything, size, seed=REPORT_SEED)
     rest = np.setdiff1d(everything, report)
-    classes = len(np.unique(labels))
+    _check(np.bincount(labels[rest]), data)
     train = rest[:0]
     if data.labels_per_class is not None:
-        smallest = int(np.bincount(labels[rest]).min())
-        if data.labels_per_class > smallest:
-            raise ConfigError(
-                f"data.labels_per_class: given {data.labels_per_class}; "
-                f"allowed: at most {smallest} for {data.name}"
-            )
         train = _per_class(labels, rest, data.labels_per_class, seed=seed)
         rest = np.setdiff1d(rest, train)
-    for field, count, reserve in (
-        ("probe", data.probe, data.select),
-        ("select", data.select, 0),
-    ):
-        free = len(rest) - reserve - (classes if data.labels_per_class is None else 0)
-        if count > free:
-            raise ConfigError(
-                f"data.{field}: given {count}; allowed: at most {max(free, 0)} "
-                f"beside the other parts of {data.name}"
-            )
     probe = stratified(labels, rest, data.probe, seed=seed + 1)
     rest = np.setdiff1d(rest, probe)
     select = stratified(labels, rest, data.select, seed=seed + 2)
@@ -73,6 +60,27 @@ def split(labels: npt.NDArray[np.uint8], data: Data, *, seed: int) -> Split:
     if data.probe_in_training:
         train = np.union1d(train, probe)
     return Split(train, probe, select, report)
+
+
+def _check(available: npt.NDArray[np.int64], data: Data) -> None:
+    """Refuse more samples than are ``available`` [C], naming the part that asks for most."""
+    classes, total, smallest = len(available), int(available.sum()), int(available.min())
+    per_class = 1 if data.labels_per_class is None else data.labels_per_class
+    wanted = {"labels_per_class": per_class * classes, "probe": data.probe, "select": data.select}
+    excess = sum(wanted.values()) - total
+    if excess > 0:
+        field = max(wanted, key=lambda name: wanted[name])
+        limit = max(wanted[field] - excess, 0)
+        if field == "labels_per_class":
+            limit = min(limit // classes, smallest)
+    elif per_class > smallest:
+        field, limit = "labels_per_class", smallest
+    else:
+        return
+    raise ConfigError(
+        f"data.{field}: given {getattr(data, field)}; allowed: at most {limit} for {data.name}, "
+        f"whose train, probe and select parts share {total} samples"
+    )
 
 
 def _per_class(labels: npt.NDArray[np.uint8], ids: Ids, count: int, *, seed: int) -> Ids:

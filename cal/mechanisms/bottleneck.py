@@ -46,23 +46,18 @@ def beta_at(progress: float, *, schedule: str, beta: float, warmup: float, cycle
 def shares(weights_RM: Tensor, *, asymmetry: str) -> Tensor:
     """s [R, M] with mean 1 over m, from W [R, M] > 0 (rows sum to 1).
 
-    ``inverse``: M (1/W) / sum 1/W; ``linear``: M (1 - W)/(M - 1); ``uniform``: 1; ``reversed``:
-    ``inverse`` handed out in the opposite order. M = 1: s = 1.
+    ``inverse``: M (1/W) / sum 1/W; ``linear``: M (1 - W)/(M - 1); ``uniform``: 1. M = 1: s = 1.
+    The control ``reversed`` is ``inverse`` of W turned round. Raises ``ValueError`` for others.
     """
     modalities = weights_RM.shape[-1]
     if modalities == 1 or asymmetry == "uniform":
         return torch.ones_like(weights_RM)
     if asymmetry == "linear":
         return modalities * (1 - weights_RM) / (modalities - 1)
-    if asymmetry not in ("inverse", "reversed"):
-        allowed = "inverse, linear, uniform, reversed"
-        raise ValueError(f"asymmetry: given {asymmetry!r}; allowed: {allowed}")
-    inverse = 1 / weights_RM.clamp(min=1e-12)
-    share = modalities * inverse / inverse.sum(-1, keepdim=True)
     if asymmetry == "inverse":
-        return share
-    order = share.argsort(-1, stable=True)
-    return torch.zeros_like(share).scatter(-1, order.flip(-1), share.gather(-1, order))
+        inverse = 1 / weights_RM.clamp(min=1e-12)
+        return modalities * inverse / inverse.sum(-1, keepdim=True)
+    raise ValueError(f"asymmetry: given {asymmetry!r}; allowed: inverse, linear, uniform")
 
 
 class Deterministic(nn.Module):

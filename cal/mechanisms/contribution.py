@@ -198,7 +198,7 @@ def moving_average(old: Tensor | None, new: Tensor, *, decay: Tensor) -> Tensor:
 
 def reversed_order(weights_RM: Tensor) -> Tensor:
     """W turned round: the largest weight goes to the modality that had the smallest."""
-    order = weights_RM.argsort(-1, stable=True)
+    order = weights_RM.argsort(dim=-1, stable=True)
     return torch.zeros_like(weights_RM).scatter(-1, order.flip(-1), weights_RM.gather(-1, order))
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cal.config import Cal, Config
 from cal.losses import weighted_kl
-from cal.mechanisms import acceleration, bottleneck
+from cal.mechanisms import acceleration, bottleneck, contribution
 from cal.methods.joint import Batch, Joint, Look, Mean
 from cal.methods.metric import Metric, UniformMetric
 
@@ -48,7 +48,7 @@ class ContributionGuided(Joint):
             self._weights = self.metric.weights
             k = acceleration.coefficients(self._weights, alpha=self.alpha)
             self.k = k.to(self.device)
-            self.share = bottleneck.shares(self._weights, asymmetry=self.asymmetry)
+            self.share = _shares(self._weights, self.asymmetry)
 
     def observe(self, step: int, steps: int, look: Look, mean: Mean) -> None:
         """Update W when it is due."""
@@ -94,6 +94,13 @@ class ContributionGuided(Joint):
         """The state of ``state_dict``."""
         self.metric.load_state_dict(state["metric"])
         self._refresh()
+
+
+def _shares(weights_RM: Tensor, asymmetry: str) -> Tensor:
+    """s of W; the control ``reversed`` points the bottleneck the wrong way."""
+    if asymmetry == "reversed":
+        return bottleneck.shares(contribution.reversed_order(weights_RM), asymmetry="inverse")
+    return bottleneck.shares(weights_RM, asymmetry=asymmetry)
 
 
 def _beta(section: Cal, progress: float) -> float:

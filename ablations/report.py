@@ -1,0 +1,160 @@
+"""Tell a study: ledger rows -> report.html, report.md, runs.csv, summary.json and the terminal.
+
+``python -m ablations.report --study NAME --out DIR`` rebuilds it from MLflow alone.
+"""
+
+import argparse
+import json
+import platform
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any
+
+from ablations.rows import Row, rows_of, runs_csv
+from cal import cli, home
+from cal.config import ConfigError
+
+if TYPE_CHECKING:
+    from ablations.plan import Plan
+
+Tree = dict[str, Any]
+Curves = Mapping[str, Sequence[tuple[int, float]]]
+PACKAGES = ("torch", "numpy", "scipy", "ray", "mlflow")
+FILES = ("summary.json", "report.html", "report.md", "runs.csv")
+EXAMPLES = """examples:
+  python -m ablations.report --study default --out out
+  CAL_HOME=/data/lab python -m ablations.report --study default --out /data/report
+"""
+
+
+def write_report(
+    plan: "Plan",
+    rows: Sequence[Row],
+    curves: Mapping[tuple[str, str], Curves],
+    *,
+    out: Path,
+    provenance: Mapping[str, Any],
+) -> Tree:
+    """Write the four files and ``figures/`` into ``out``, each at once or not at all.
+
+    summary.json comes last: where it is new, so are the others. ``provenance``: what may differ
+    between equal studies, see ``provenance_of``. Gives back the summary. Raises ``ConfigError``
+    for a folder that cannot be written.
+    """
+    from ablations.drawing import (
+        files,
+        pictures,
+    )  # matplotlib, jinja2 and scipy would make --help slow
+    from ablations.report_html import markdown, page
+    from ablations.summary import summarise
+
+    check_out(out)
+    summary = summarise(plan, rows, provenance=provenance)
+    paths, contents = files(summary, curves)
+    contents["runs.csv"] = runs_csv(rows, study=plan.study).encode()
+    contents["report.md"] = markdown(summary, paths).encode()
+    contents["report.html"] = page(summary, pictures(summary, curves)).encode()
+    contents["summary.json"] = _json(summary).encode()
+    for name, data in contents.items():
+        _write(out / name, data)
+    return summary
+
+
+def check_out(out: Path) -> None:
+    """Make the folder, and raise ``ConfigError`` in one line if it cannot be written."""
+    try:
+        (out / "figures").mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(
+            f"--out: given {out}; allowed: a folder that can be written ({reason})"
+        ) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A reader sees the old file or the new one, never a part."""
+    try:
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+            part = Path(file.name)
+            file.write(data)
+        part.chmod(0o644)
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError, UnboundLocalError):
+            part.unlink(missing_ok=True)
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(f"--out: given {path}; it cannot be written ({reason})") from error
+
+
+def _json(summary: Tree) -> str:
+    return json.dumps(summary, sort_keys=True, indent=1, allow_nan=False) + "\n"
+
+
+def provenance_of(
+    *, command: str, git: Iterable[str] = (), wall_s: float | None = None, **more: Any
+) -> Tree:
+    """Date, command, code and versions. ``git``: commits the runs were made with."""
+    commits = sorted({commit for commit in git if commit})
+    found = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "command": command,
+        "git": ", ".join(commits) or "unknown",
+        "versions": {"python": platform.python_version()} | _versions(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+    return found | ({} if wall_s is None else {"wall_s": wall_s}) | more
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; exit code 0, or 1 if some runs failed."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(given)
+    out = home.resolve(options.out)
+    check_out(out)
+    from ablations.plan import from_json
+    from ablations.terminal import answer_table, show
+    from cal.adapters.tracking import open_ledger
+
+    with open_ledger(home.tracking_uri(), artifacts=home.artifacts()) as ledger:
+        plan = from_json(ledger.plan(options.study))
+        entries, curves = ledger.rows(options.study), ledger.curves(options.study)
+    provenance = provenance_of(
+        command=shlex.join(["python", "-m", "ablations.report", *given]),
+        git=(entry.tags.get("cal.git", "") for entry in entries),
+    )
+    summary = write_report(plan, rows_of(plan, entries), curves, out=out, provenance=provenance)
+    show(answer_table(summary))
+    print(f"report: {out / 'report.html'}")
+    return cli.SOME_FAILED if summary["failed"] else cli.DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m ablations.report",
+        description="Write the report of a study again, from MLflow alone: " + ", ".join(FILES),
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--study", required=True, metavar="NAME", help="the study in the ledger")
+    parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder to write")
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run(main, module="ablations.report")

@@ -1,0 +1,140 @@
+"""The trainer's generator behind Ray: a warm worker, or Ray Train workers with DDP.
+
+Both give lists of records, the same as in this process; checkpoints are ours, by the run's hash.
+"""
+
+import os
+import queue
+import secrets
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+# Reports are polled at this interval; the default of 2 s makes short epochs wait (Ray 2.60).
+os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+
+from cal.adapters import ray_cluster  # noqa: E402, F401, I001  authentication comes before Ray
+
+import ray  # noqa: E402
+import ray.train  # noqa: E402
+import torch  # noqa: E402
+from ray.train.torch import TorchTrainer, get_device  # noqa: E402
+from ray.util.queue import Empty, Queue  # noqa: E402
+from torch import nn  # noqa: E402
+
+from cal.parallel import Group  # noqa: E402
+from cal.records import Record, Result  # noqa: E402
+from cal.running import Job, resumable  # noqa: E402
+from cal.trainer import Trainer  # noqa: E402
+
+FLUSH_S = 0.25  # records of fast epochs travel together
+MAX_FAILURES = 3
+
+
+def flushed(records: Iterator[Record]) -> Iterator[list[Record]]:
+    """Records in lists, at most ``FLUSH_S`` late: one transfer costs about 2 ms."""
+    batch: list[Record] = []
+    last = time.monotonic()
+    for record in records:
+        batch.append(record)
+        if isinstance(record, Result) or time.monotonic() - last >= FLUSH_S:
+            yield batch
+            batch, last = [], time.monotonic()
+
+
+def _in_worker(job: Job) -> Iterator[list[Record]]:
+    """One run in a warm worker: one core, or its GPU."""
+    torch.set_num_threads(1)
+    device = "cuda" if ray.get_gpu_ids() else "cpu"
+    yield from flushed(resumable(job, Trainer([job.config], device=device)))
+
+
+def stream(job: Job, *, gpus: float = 0.0) -> Any:
+    """A streaming generator task in a warm worker (``next`` gives references to lists).
+
+    ``max_retries=0``: a repeated generator would start from its first record; the caller submits
+    the run anew and it resumes from its checkpoint.
+    """
+    task = ray.remote(max_retries=0, num_cpus=1, num_gpus=gpus)(_in_worker)
+    return task.remote(job)
+
+
+def stream_train(job: Job, *, workers: int, gpus: float = 0.0) -> Any:
+    """The same from a Ray Train worker group of its own."""
+    task = ray.remote(max_retries=0, num_cpus=0)(_from_train)
+    return task.remote(job, workers=workers, gpus=gpus)
+
+
+def _from_train(job: Job, *, workers: int, gpus: float) -> Iterator[list[Record]]:
+    yield from train_records(job, workers=workers, gpus=gpus)
+
+
+def train_records(job: Job, *, workers: int, gpus: float = 0.0) -> Iterator[list[Record]]:
+    """Ray Train with ``workers`` data-parallel workers, each with ``gpus`` GPUs.
+
+    A worker that dies is replaced and goes on from the checkpoint. Raises what the training
+    raised once its failures are used up.
+    """
+    channel = Queue(actor_options={"num_cpus": 0})
+    ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+    def fit() -> None:
+        try:
+            _trainer(job, channel, workers=workers, gpus=gpus).fit()
+            ended.put(None)
+        except BaseException as error:  # noqa: BLE001  carried to the consumer
+            ended.put(error)
+
+    thread = threading.Thread(target=fit, daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive() or not channel.empty():
+            try:
+                yield channel.get(timeout=0.5)
+            except Empty:
+                continue
+        failure = ended.get()
+        if failure is not None:
+            raise failure
+    finally:
+        channel.shutdown(force=True)
+
+
+def _trainer(job: Job, channel: Queue, *, workers: int, gpus: float) -> TorchTrainer:
+    resources = {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})
+    return TorchTrainer(
+        _loop,
+        train_loop_config={"job": job, "channel": channel},
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=workers, use_gpu=gpus > 0, resources_per_worker=resources
+        ),
+        # A finished name never starts fresh: each attempt has its own, the checkpoint is ours.
+        run_config=ray.train.RunConfig(
+            name=f"{job.key[:16]}-{secrets.token_hex(4)}",
+            storage_path=tempfile.gettempdir() if "://" not in job.folder else job.folder,
+            failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
+        ),
+    )
+
+
+def _loop(settings: dict[str, Any]) -> None:
+    """``train_loop_per_worker``: rank 0 writes checkpoints and sends records."""
+    job: Job = settings["job"]
+    context = ray.train.get_context()
+    group = Group(context.get_world_rank(), context.get_world_size())
+    torch.set_num_threads(1)
+    device = get_device()
+    wrap = _distributed if group.world > 1 else None
+    trainer = Trainer([job.config], device=str(device), group=group, wrap=wrap)
+    first = group.rank == 0
+    for batch in flushed(resumable(job, trainer, writes=first)):
+        if first:
+            settings["channel"].put(batch)
+    ray.train.report({"epoch": trainer.epoch})
+
+
+def _distributed(network: nn.Module) -> nn.Module:
+    """DDP; after backward the gradient is the mean over workers, the same bits on each."""
+    return nn.parallel.DistributedDataParallel(network)

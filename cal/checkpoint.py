@@ -1,0 +1,56 @@
+"""The one checkpoint store, by the run's hash: a local folder or any URI that pyarrow opens."""
+
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from pyarrow import fs
+
+from cal.config import ConfigError
+
+State = dict[str, Any]
+
+
+def _filesystem(folder: str) -> tuple[fs.FileSystem, str]:
+    try:
+        if "://" in folder:
+            found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(folder)
+            return found
+        return fs.LocalFileSystem(), str(Path(folder).absolute())
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"CAL_HOME: given {folder}; cannot be opened: {reason}") from None
+
+
+def location(folder: str, key: str) -> str:
+    """Path or URI of the checkpoint of run ``key``."""
+    return f"{folder.rstrip('/')}/{key}.pt"
+
+
+def save(state: State, folder: str, key: str) -> None:
+    """Write atomically: a reader sees the old state or the new one, never a part."""
+    system, root = _filesystem(folder)
+    buffer = BytesIO()
+    torch.save(state, buffer)
+    system.create_dir(root, recursive=True)
+    path = location(root, key)
+    local = isinstance(system, fs.LocalFileSystem)
+    target = f"{path}.{os.getpid()}.part" if local else path  # object stores put atomically
+    with system.open_output_stream(target) as stream:
+        stream.write(buffer.getvalue())
+    if local:
+        os.replace(target, path)
+
+
+def load(folder: str, key: str) -> State | None:
+    """The newest state of run ``key``, on the CPU; None if there is none."""
+    system, root = _filesystem(folder)
+    path = location(root, key)
+    if system.get_file_info(path).type == fs.FileType.NotFound:
+        return None
+    with system.open_input_stream(path) as stream:
+        content = stream.read()
+    state: State = torch.load(BytesIO(content), weights_only=True, map_location="cpu")
+    return state

@@ -1,0 +1,53 @@
+"""A run that survives its process: resumed from its checkpoint, records complete every time.
+
+Every backend is a few lines around ``resumable``.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cal import checkpoint
+from cal.config import Config
+from cal.records import Epoch, Record
+from cal.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run and where it keeps its checkpoint."""
+
+    config: Config
+    key: str  # the run's hash
+    folder: str  # of checkpoints: local or URI
+    every_s: float = 5.0  # seconds between checkpoints; 0: every epoch
+
+
+def resumable(job: Job, trainer: Trainer, *, writes: bool = True) -> Iterator[Record]:
+    """Records of one run from its first epoch, whatever was interrupted before.
+
+    Epochs before the checkpoint are replayed from it; a checkpoint is written before the record
+    of its epoch is given out, so a reported epoch is never lost. ``writes`` is False on all but
+    the first of several data-parallel workers.
+    """
+    history: list[dict[str, object]] = []
+    saved = checkpoint.load(job.folder, job.key)
+    if saved is not None:
+        trainer.load_state_dict(saved["trainer"])
+        history = saved["history"]
+        yield from (_epoch(entry) for entry in history)
+    last = time.monotonic()
+    for (record,) in trainer.records():
+        if isinstance(record, Epoch):
+            history.append({**vars(record), "metrics": dict(record.metrics)})
+            due = record.epoch == record.epochs or time.monotonic() - last >= job.every_s
+            if writes and due:
+                checkpoint.save(
+                    {"trainer": trainer.state_dict(), "history": history}, job.folder, job.key
+                )
+                last = time.monotonic()
+        yield record
+
+
+def _epoch(entry: dict[str, object]) -> Epoch:
+    return Epoch(**{**entry, "warnings": tuple(entry["warnings"])})  # type: ignore[arg-type]
