@@ -1,7 +1,7 @@
 """Makes the environment from requirements.lock. Standard library only; every problem is one line.
 
-    python bootstrap.py .venv      make it, or do nothing if it is up to date
-    python bootstrap.py --lock     print a lock of the running environment
+python bootstrap.py .venv      make it, or do nothing if it is up to date
+python bootstrap.py --lock     print a lock of the running environment
 """
 
 import hashlib
@@ -36,7 +36,9 @@ def stop(message: str) -> None:
 def check(folder: Path) -> None:
     """What a machine may lack. Nothing in the lock needs a compiler: only wheels are installed."""
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        stop(f"Python {sys.version.split()[0]} given, 3.11 to 3.13 allowed: make PYTHON=/path/to/it")
+        stop(
+            f"Python {sys.version.split()[0]} given, 3.11 to 3.13 allowed: make PYTHON=/path/to/it"
+        )
     if importlib.util.find_spec("ensurepip") is None:
         stop("this Python has no ensurepip: install its venv package (Debian: python3-venv)")
     free = shutil.disk_usage(folder.parent).free / 1e9

@@ -15,7 +15,7 @@ INK, SOFT, GRID = "#1b1f24", "#59636e", "#d8dee4"
 # Okabe and Ito (2008): told apart with any common colour blindness; order as on the page.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.5, 1.3)))
-STYLE = {
+STYLE: dict[Any, Any] = {
     "text.parse_math": False,
     "font.size": 9.0,
     "axes.edgecolor": SOFT,

@@ -126,7 +126,9 @@ def _config(base: Mapping[str, Any], arm: Arm, regime: str, seed: int) -> Config
         return parse(merge(merge(base, arm.overrides), {"seed": seed}))
     except ConfigError as error:
         lines = str(error).splitlines()
-        raise ConfigError("\n".join(f"{line} (regime {regime}, arm {arm.name})" for line in lines))
+        raise ConfigError(
+            "\n".join(f"{line} (regime {regime}, arm {arm.name})" for line in lines)
+        ) from None
 
 
 def _seeds(given: int | Sequence[int], cap: int | None) -> tuple[int, ...]:

@@ -37,7 +37,7 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Which samples. The report part is fixed per data set; the run's seed draws the other parts."""
+    """Which samples. The report part is fixed per data set; the run's seed draws the others."""
 
     name: Literal["handwritten", "keypad"] = "handwritten"
     labels_per_class: Count | None = None  # of the training part; null: all that remain
@@ -329,5 +329,3 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         name = f"{prefix}{key}"
         flat |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return flat
-
-

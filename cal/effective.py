@@ -59,13 +59,14 @@ def _cal(config: Config) -> Cal | None:
     apply = a.apply
     if apply == "auto":
         apply = "gradient" if config.optim.name == "sgd" else "learning_rate"
-    off = {"enabled": False}
     return Cal(
-        contribution=_contribution(c, modalities) if guided else Contribution(**off),
-        acceleration=a.model_copy(update={"apply": apply}) if accelerated else Acceleration(**off),
+        contribution=_contribution(c, modalities) if guided else Contribution(enabled=False),
+        acceleration=a.model_copy(update={"apply": apply})
+        if accelerated
+        else Acceleration(enabled=False),
         bottleneck=_bottleneck(b, asymmetry if guided else "uniform")
         if compressed
-        else Bottleneck(**off),
+        else Bottleneck(enabled=False),
     )
 
 

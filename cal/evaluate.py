@@ -78,9 +78,7 @@ def score(network: Network, part: Labelled) -> list[dict[str, float]]:
     log_p = log_probabilities(network, part.inputs)
     hits = (log_p.argmax(-1) == part.labels).float().mean(-1)
     nll = -log_p.gather(-1, part.labels[..., None]).mean((1, 2))
-    return [
-        {"accuracy": float(a), "nll": float(n)} for a, n in zip(hits, nll, strict=True)
-    ]
+    return [{"accuracy": float(a), "nll": float(n)} for a, n in zip(hits, nll, strict=True)]
 
 
 def evaluate(

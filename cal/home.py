@@ -1,4 +1,4 @@
-"""Where a study lives: one absolute folder (or storage URI), the same from any working directory."""
+"""Where a study lives: one absolute folder or storage URI, the same from any directory."""
 
 import os
 from pathlib import Path

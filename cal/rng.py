@@ -20,7 +20,13 @@ def capture() -> State:
     version, internal, normal = random.getstate()
     state: State = {
         "python": (version, internal, normal),
-        "numpy": (name, torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, gauss),
+        "numpy": (
+            name,
+            torch.from_numpy(np.asarray(keys).astype(np.int64)),
+            position,
+            has_gauss,
+            gauss,
+        ),
         "torch": torch.get_rng_state(),
     }
     if torch.cuda.is_available() and torch.cuda.is_initialized():
@@ -44,7 +50,7 @@ def seeded(seed: int) -> State:
     with borrowed(None) as own:
         random.seed(seed)
         np.random.seed(seed % 2**32)
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         own.update(capture())
     return own
 

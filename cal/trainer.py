@@ -20,6 +20,7 @@ Legend: R replicas, M modalities, B samples, Z latent features, K classes, S coa
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ from cal.data import load as load_data
 from cal.evaluate import evaluate, score
 from cal.losses import cross_entropies
 from cal.model import network as networks
+from cal.model.fusion import Fusion
 from cal.model.initial import derived_seed, generators
 from cal.optim import Optimiser, learning_rate
 from cal.parallel import Group
@@ -53,7 +55,7 @@ class ProbeView:
 class BatchView:
     """The training batch as methods see it; ``alone`` is computed only for who asks."""
 
-    fusion: networks.Fusion
+    fusion: Fusion
     z: Tensor
     labels: Tensor
 
@@ -211,7 +213,9 @@ class Trainer:
                 factors[name] = k[0, owner.modality]
                 continue
             column = k if owner.modality is None else k[:, owner.modality]
-            factors[name] = column.view(*column.shape, *[1] * (owner.parameter.dim() - column.dim()))
+            factors[name] = column.view(
+                *column.shape, *[1] * (owner.parameter.dim() - column.dim())
+            )
         return factors
 
     def _add_gradient_noise(self, factors: dict[str, Tensor]) -> None:
@@ -221,7 +225,7 @@ class Trainer:
             if grad is None:
                 continue
             shape = grad.shape[1:] if self.owners[name].replicated else grad.shape
-            noise = self._drawn("modulation", lambda g, s=shape: torch.randn(s, generator=g))
+            noise = self._drawn("modulation", partial(_standard_normal, shape))
             axes = tuple(range(factor.dim() - factor.squeeze().dim(), grad.dim()))
             std = grad.std(axes, keepdim=True, correction=0) if axes else grad.std(correction=0)
             grad.add_(noise.view_as(grad).to(grad.device) * std / factor)
@@ -257,9 +261,7 @@ class Trainer:
             metrics |= {f"val/{key}": value for key, value in validation[r].items()}
             for template, values in reported.items():
                 metrics |= {template.format(n): float(values[r, m]) for m, n in enumerate(names)}
-            records.append(
-                Epoch(self.epoch, train.epochs, self.step, metrics, tuple(warned[r]))
-            )
+            records.append(Epoch(self.epoch, train.epochs, self.step, metrics, tuple(warned[r])))
         return tuple(records)
 
     def _results(self) -> tuple[Result, ...]:
@@ -293,6 +295,10 @@ class Trainer:
         self.globals = state["globals"]
         self.epoch, self.step = state["place"]["epoch"], state["place"]["step"]
         self.seconds = state["place"]["seconds"]
+
+
+def _standard_normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    return torch.randn(*shape, generator=generator)
 
 
 def train(config: Config, *, state: State | None = None, device: str = "cpu") -> Iterator[Record]:

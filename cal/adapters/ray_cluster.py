@@ -3,6 +3,7 @@
 Our own cluster asks for a token: Ray listens on all interfaces, so the token protects it.
 """
 
+import logging
 import os
 import secrets
 from pathlib import Path
@@ -33,14 +34,14 @@ import ray  # noqa: E402
 def connect(*, cpus: int | None = None) -> str:
     """Start or join a cluster -> one line that says which. ``cpus`` limits our own."""
     if in_job() or os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False, logging_level="warning")
+        ray.init(log_to_driver=False, logging_level=logging.WARNING)
         return f"Ray cluster with {slots():.0f} CPUs on {len(ray.nodes())} node(s)"
     ray.init(
         address="local",
         num_cpus=cpus,
         include_dashboard=False,
         log_to_driver=False,
-        logging_level="warning",
+        logging_level=logging.WARNING,
     )
     return f"Ray on this machine with {slots():.0f} CPUs"
 
@@ -48,3 +49,8 @@ def connect(*, cpus: int | None = None) -> str:
 def slots(resource: str = "CPU") -> float:
     """How much of a resource the cluster has now."""
     return float(ray.cluster_resources().get(resource, 0.0))
+
+
+def disconnect() -> None:
+    """Leave the cluster; our own ends."""
+    ray.shutdown()

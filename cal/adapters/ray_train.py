@@ -64,10 +64,10 @@ def stream(job: Job, *, gpus: float = 0.0) -> Any:
 def stream_train(job: Job, *, workers: int, gpus: float = 0.0) -> Any:
     """The same from a Ray Train worker group of its own."""
     task = ray.remote(max_retries=0, num_cpus=0)(_from_train)
-    return task.remote(job, workers=workers, gpus=gpus)
+    return task.remote(job, workers, gpus)
 
 
-def _from_train(job: Job, *, workers: int, gpus: float) -> Iterator[list[Record]]:
+def _from_train(job: Job, workers: int, gpus: float) -> Iterator[list[Record]]:
     yield from train_records(job, workers=workers, gpus=gpus)
 
 

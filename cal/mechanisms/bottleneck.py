@@ -35,7 +35,7 @@ def beta_at(progress: float, *, schedule: str, beta: float, warmup: float, cycle
     if schedule == "cosine":
         return beta * 0.5 * (1 - math.cos(math.pi * ramp))
     if schedule == "exponential":
-        return beta * 1000 ** (ramp - 1)
+        return beta * math.exp(math.log(1000) * (ramp - 1))
     if schedule == "cyclical":
         position = math.fmod(progress * cycles, 1.0) if progress < 1 else 1.0
         return beta * min(1.0, 2 * position)

@@ -136,7 +136,9 @@ def information(
         return (full.exp() * (full - without)).sum(2).mean(-1)
     if kind == "entropy":
         return math.log(unimodal.shape[2]) - torch.special.entr(unimodal.softmax(2)).sum(2).mean(-1)
-    raise ValueError(f"information: given {kind!r}; allowed: shapley, shapley_accuracy, kl, entropy")
+    raise ValueError(
+        f"information: given {kind!r}; allowed: shapley, shapley_accuracy, kl, entropy"
+    )
 
 
 def confidence(kind: str, *, unimodal: Tensor, labels: Tensor) -> Tensor:

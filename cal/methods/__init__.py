@@ -1,4 +1,4 @@
-"""Training methods, written in the three moments of ``cal.trainer``. ``joint`` is the neutral one."""
+"""Training methods in the three moments of ``cal.trainer``; ``joint`` is the neutral one."""
 
 from collections.abc import Sequence
 

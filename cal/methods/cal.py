@@ -32,9 +32,7 @@ class ContributionGuided(Joint):
         self.metric = metric(configs)
         alpha = [s.acceleration.alpha if s.acceleration.enabled else 0.0 for s in sections]
         self.alpha = torch.tensor(alpha)
-        self.apply = acceleration.resolve(
-            first.acceleration.apply, optimiser=configs[0].optim.name
-        )
+        self.apply = acceleration.resolve(first.acceleration.apply, optimiser=configs[0].optim.name)
         on = first.bottleneck.enabled
         self.slot = bottleneck.Bottleneck if on else bottleneck.Deterministic
         self.asymmetry = first.bottleneck.asymmetry
@@ -117,5 +115,3 @@ def _kind(section: Cal) -> tuple[object, ...]:
     c, b = section.contribution, section.bottleneck
     metric = (c.enabled, c.information, c.confidence, c.combine, c.control, c.interval, c.start)
     return (*metric, c.probe_batch, section.acceleration.apply, b.enabled, b.asymmetry)
-
-

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cal.config import Config
 from cal.mechanisms import acceleration
@@ -43,7 +43,7 @@ Mean = Callable[[Tensor], Tensor]
 class Joint:
     """No observation, no loss term, k = 1, no bottleneck."""
 
-    slot: type[nn.Module] = Deterministic
+    slot: type[Deterministic] = Deterministic
     apply = "gradient"  # what k scales: gradient or learning_rate
     noise = False  # whether N(0, std(g)^2) is added to each modality's gradient
 

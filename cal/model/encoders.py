@@ -90,9 +90,7 @@ class ViewMLP(Encoders):
         for inputs, width in zip(hidden, hidden[1:], strict=False):
             fan_in = [inputs] * len(dims)
             layers.append(
-                JoinedLayer(
-                    draws, modalities=len(dims), width=width, inputs=inputs, fan_in=fan_in
-                )
+                JoinedLayer(draws, modalities=len(dims), width=width, inputs=inputs, fan_in=fan_in)
             )
         self.layers = nn.ModuleList(layers)
 
@@ -173,7 +171,9 @@ class ViewCNN(Encoders):
             sizes = [planes, *channels]
             strides = conv_strides(height, columns, layers=len(channels))
             pairs = zip(sizes, channels, strides, strict=False)
-            towers.append(nn.Sequential(*(ConvLayer(i, o, stride=s, draws=draws) for i, o, s in pairs)))
+            towers.append(
+                nn.Sequential(*(ConvLayer(i, o, stride=s, draws=draws) for i, o, s in pairs))
+            )
             for stride in strides:
                 height = -(-height // stride)
             self.grids.append(pooled_grid(height))

@@ -20,7 +20,7 @@ def _contributions(z: Tensor, weight: Tensor) -> Tensor:
 def _masked_sums(contributions: Tensor, masks: Tensor) -> Tensor:
     """Sums over the members of each coalition: [R, M, O, B], [S, M] -> [R, S, O, B]."""
     sums = torch.matmul(masks, contributions.flatten(2))
-    return sums.unflatten(2, contributions.shape[2:])
+    return sums.reshape(*sums.shape[:2], *contributions.shape[2:])
 
 
 class Fusion(nn.Module):

@@ -25,7 +25,7 @@ PLAN = '{"arms": ["cal", "joint"]}'
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with its tables, made once a session."""
     folder = tmp_path_factory.getbasetemp() / "tracking-template"
-    if not folder.exists():
+    if not (folder / "mlflow.db").exists():
         open_ledger(f"sqlite:///{folder}/mlflow.db", artifacts=str(folder))
     return folder / "mlflow.db"
 
@@ -137,6 +137,7 @@ def test_data_and_checkpoint_stand_on_the_run(ledger: Ledger) -> None:
     run_id = ledger.start(seed(0))
     ledger.finish(run_id, result(0.9), checkpoint="/checkpoints/x")
     run = ledger.client.get_run(run_id)
+    assert run.inputs is not None
     (data,) = run.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("views", "ab" * 18)
     (model,) = ledger.client.search_logged_models([ledger.ids["hw20"]])
@@ -172,10 +173,12 @@ def test_a_row_left_running_is_taken_over_with_what_it_has(home: Path) -> None:
         assert len(ledger.rows("s")) == 1
 
 
-def test_death_between_the_last_point_and_finished_leaves_one_value(home: Path) -> None:
+def test_death_between_the_last_point_and_finished_leaves_one_value(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dead = opened(home)
     run_id = dead.start(seed(0))
-    dead.client.set_terminated = _die  # type: ignore[method-assign]
+    monkeypatch.setattr(dead.client, "set_terminated", _die)
     with pytest.raises(LedgerError, match="power"):
         dead.finish(run_id, result(0.9))
     dead.close()
@@ -310,7 +313,9 @@ def test_aggregating_again_never_leaves_two_points(ledger: Ledger) -> None:
         assert parent == second.info.run_id
 
 
-def test_an_aggregate_cut_short_is_completed_in_place(home: Path) -> None:
+def test_an_aggregate_cut_short_is_completed_in_place(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Dead after the points and before the mark that says they are all there."""
     with opened(home) as dead:
         complete(dead, seed(0), 0.8)
@@ -321,7 +326,7 @@ def test_an_aggregate_cut_short_is_completed_in_place(home: Path) -> None:
                 raise OSError("power cut")
             whole(run_id, key, value)
 
-        dead.client.set_tag = cut  # type: ignore[method-assign,assignment]
+        monkeypatch.setattr(dead.client, "set_tag", cut)
         with pytest.raises(LedgerError, match="power"):
             dead.aggregate("hw20", "cal", hashes=["cal-0"])
         first = dead.variant_runs(dead.ids["hw20"])["cal"].info.run_id

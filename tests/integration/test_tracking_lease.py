@@ -162,7 +162,7 @@ def test_kill_9_and_start_again_goes_on_in_the_same_row_at_once(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     template = tmp_path_factory.getbasetemp() / "tracking-template"
-    if not template.exists():
+    if not (template / "mlflow.db").exists():
         open_ledger(f"sqlite:///{template}/mlflow.db", artifacts=str(template))
     shutil.copyfile(template / "mlflow.db", tmp_path / "mlflow.db")
     command = [sys.executable, "-c", DRIVER, str(tmp_path)]

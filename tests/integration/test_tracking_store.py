@@ -34,7 +34,7 @@ def refusal(uri: str, folder: Path) -> str:
 def store(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of a store with its tables, made once a session."""
     folder = tmp_path_factory.getbasetemp() / "tracking-template"
-    if not folder.exists():
+    if not (folder / "mlflow.db").exists():
         open_ledger(f"sqlite:///{folder}/mlflow.db", artifacts=str(folder))
     copy = tmp_path / "mlflow.db"
     copy.write_bytes((folder / "mlflow.db").read_bytes())

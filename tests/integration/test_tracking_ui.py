@@ -84,7 +84,7 @@ def test_addresses_open_each_regime_all_of_them_and_the_report() -> None:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a small study that is done; its tables made once a session."""
     template = tmp_path_factory.getbasetemp() / "tracking-template"
-    if not template.exists():
+    if not (template / "mlflow.db").exists():
         open_ledger(f"sqlite:///{template}/mlflow.db", artifacts=str(template))
     folder = tmp_path_factory.mktemp("ui")
     shutil.copyfile(template / "mlflow.db", folder / "mlflow.db")

@@ -1,0 +1,152 @@
+"""The full ablation: plan, preflight, execute, judge, tell.
+
+Give the command again after any interruption: it does only what is missing.
+"""
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from cal import cli, home
+from cal.config import ConfigError, assignments
+
+EXAMPLES = """examples:
+  python -m ablations.full                          the default study on the embedded data
+  python -m ablations.full --seeds 3 --out quick    three seeds a regime
+  python -m ablations.full --config my-study.yaml   your own study (see ablations/default.yaml)
+  python -m ablations.full --dry-run                what would be run, and nothing else
+  python -m ablations.full cal.acceleration.alpha=2 another base configuration
+  ray job submit -- python -m ablations.full        the same on a cluster
+
+exit codes: 0 done, 1 some runs failed (the report names them), 2 bad input, 130 interrupted
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="python -m ablations.full",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("--config", default="default", help="study file, or a packaged name (default)")
+    p.add_argument("--seeds", type=_count, metavar="N", help="seeds of every regime")
+    p.add_argument("--out", default="out", metavar="DIR", help="folder of the report (out)")
+    p.add_argument(
+        "--backend",
+        choices=("auto", "worker", "ray-train"),
+        default="auto",
+        help="worker: runs share warm workers; ray-train: each run has Ray Train workers (auto)",
+    )
+    p.add_argument(
+        "--workers",
+        type=_count,
+        metavar="N",
+        help="worker: runs at a time; ray-train: data-parallel workers of each run",
+    )
+    p.add_argument(
+        "--gpus-per-run", type=float, default=0.0, metavar="G", help="GPUs of each worker (0)"
+    )
+    p.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    p.add_argument("assignments", nargs="*", metavar="FIELD=VALUE", help="changes of the base")
+    return p
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"given {text}; allowed: 1 or more")
+    return value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; see ``cal.cli`` for its exit codes."""
+    options = parser().parse_args(arguments)
+    from ablations.plan import make_plan
+    from ablations.study import read_study
+
+    begin = time.monotonic()
+    if options.gpus_per_run < 0:
+        raise ConfigError(f"--gpus-per-run: given {options.gpus_per_run}; allowed: 0 or more")
+    overrides = assignments(options.assignments)
+    study = read_study(options.config)
+    plan = make_plan(study, seeds=options.seeds, overrides=overrides)
+    cells = sum(len(hashes) for hashes in plan.cells.values())
+    print(
+        f"study {plan.study}: {len(plan.regimes)} regimes x {len(plan.arms)} arms, {cells} cells "
+        f"x seeds, {len(plan.runs)} distinct runs"
+    )
+    if options.dry_run:
+        return cli.DONE
+    out = home.resolve(options.out)
+    print(f"ledger {home.tracking_uri()}\nreport goes to {out}", flush=True)
+    from ablations.report import check_out
+
+    check_out(out)
+    return _run(plan, options, out, begin)
+
+
+def _run(plan, options, out: Path, begin: float) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    from ablations import execute, preflight, report
+    from ablations.plan import to_json
+    from ablations.progress import Progress
+    from ablations.rows import rows_of
+    from ablations.terminal import answer_table, show
+    from cal.adapters import ray_cluster
+    from cal.adapters.tracking import Variant, open_ledger
+
+    asked = execute.Backend(options.backend, options.workers, options.gpus_per_run)
+    backend = execute.choose(plan, asked)
+    variants = [Variant(a.name, a.title, "", a.switches) for a in plan.arms]
+    with open_ledger(home.tracking_uri(), artifacts=home.artifacts(), progress=_say) as ledger:
+        titles = {name: plan.titles[name] for name in plan.regimes}
+        ledger.begin(
+            plan.study, regimes=titles, variants=variants, plan=to_json(plan), title=plan.title
+        )
+        runs = execute.missing(plan, ledger)
+        if runs:
+            _say("preflight: does every switch act?")
+            for line in preflight.check(plan):
+                _say(f"  {line}")
+            place = ray_cluster.connect(cpus=options.workers)
+            _say(f"{place}; backend {backend.name} ({backend.why})")
+            done = len(plan.runs) - len(runs)
+            with Progress(runs, done=done, places=execute.places(backend)) as progress:
+                execute.execute(runs, ledger, backend=backend, listener=progress)
+            ray_cluster.disconnect()
+        _say("aggregating over seeds")
+        for _ in execute.aggregate(plan, ledger):
+            pass
+        entries, curves = ledger.rows(plan.study), ledger.curves(plan.study)
+        provenance = report.provenance_of(
+            command=shlex.join(["python", "-m", "ablations.full", *sys.argv[1:]]),
+            git=(entry.tags.get("cal.git", "") for entry in entries),
+            wall_s=round(time.monotonic() - begin, 1),
+        )
+        summary = report.write_report(
+            plan, rows_of(plan, entries), curves, out=out, provenance=provenance
+        )
+        ledger.report(_files(out), note=(out / "report.md").read_text(encoding="utf-8"))
+        pages = ledger.view()
+    show(answer_table(summary))
+    print(f"report: {out / 'report.html'}")
+    print("`make ui` opens MLflow:", *(page.title for page in pages[:4]), sep="\n  ")
+    return cli.SOME_FAILED if summary["failed"] else cli.DONE
+
+
+def _files(out: Path) -> dict[str, Path]:
+    names = ("report.html", "report.md", "summary.json", "runs.csv")
+    figures = {f"figures/{path.name}": path for path in sorted((out / "figures").iterdir())}
+    return {name: out / name for name in names} | figures
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    cli.run(main, module="ablations.full")

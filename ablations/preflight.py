@@ -1,0 +1,126 @@
+"""Is each mechanism alive? A plan whose switch does nothing is refused before time is spent.
+
+For every regime the factorial's full arm and its neighbours train a few real steps of the very
+configuration; parameters are compared bit for bit.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+from ablations.plan import Plan, Run
+from cal.config import Config, ConfigError
+from cal.trainer import Trainer
+
+MARGIN = 3  # updates of the metric that must have acted
+
+
+def steps_needed(config: Config, *, per_epoch: int) -> int:
+    """Steps until every mechanism has acted: past the metric's start, a few intervals on."""
+    total = config.train.epochs * per_epoch
+    if config.cal is None:
+        return min(total, 2)
+    metric = config.cal.contribution
+    if not metric.enabled:
+        return min(total, 2)
+    return min(total, int(metric.start * total) + MARGIN * metric.interval + 1)
+
+
+def parameters_after(config: Config, steps: int) -> str:
+    """A digest of all shared parameters after ``steps`` real steps (sigma layers left out, which
+    only arms with a bottleneck have).
+    """
+    trainer = Trainer([config])
+    while trainer.step < steps and trainer.epoch < config.train.epochs:
+        for step in trainer.epoch_steps():
+            if step >= steps:
+                break
+    digest = hashlib.sha256()
+    for name, parameter in trainer.network.named_parameters():
+        if "variance" not in name:
+            digest.update(parameter.detach().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def neutral_twin(config: Config) -> Config:
+    """CAL with everything off, at the same gamma: must be joint training bit for bit."""
+    cal = config.cal
+    assert cal is not None
+    off = {
+        name: getattr(cal, name).model_copy(update={"enabled": False})
+        for name in ("contribution", "acceleration", "bottleneck")
+    }
+    return config.model_copy(update={"cal": cal.model_copy(update=off)})
+
+
+def check(plan: Plan) -> Iterator[str]:
+    """Yields a line per regime when it passed. Raises ``ConfigError`` naming every dead switch."""
+    dead: list[str] = []
+    for regime in plan.regimes:
+        faults = list(_faults(plan, regime))
+        dead += faults
+        if not faults:
+            yield f"{regime}: every switch acts, neutral forms are bit-equal"
+    if dead:
+        raise ConfigError("\n".join(dead))
+
+
+def _faults(plan: Plan, regime: str) -> Iterator[str]:
+    by_hash = {run.hash: run for run in plan.runs}
+    first = {arm.name: by_hash[plan.arm_hashes(regime, arm.name)[0]] for arm in plan.arms}
+    cells = {tuple(a.switches.items()): first[a.name] for a in plan.arms if a.switches}
+    full_key = tuple((factor, True) for factor in plan.factors)
+    full = cells.get(full_key)
+    if full is None:
+        return
+    steps = steps_needed(full.config, per_epoch=_per_epoch(full.config))
+    digests = _Digests(steps)
+    for factor in plan.factors:
+        without = cells[tuple((f, f != factor) for f in plan.factors)]
+        if without.hash == full.hash:
+            yield f"{factor}: the switch changes no effective configuration (regime {regime})"
+        elif digests.of(full.config) == digests.of(without.config):
+            yield (
+                f"{factor}: dead switch in regime {regime}; on and off train the same parameters "
+                f"over {steps} steps, so nothing could be learned about it"
+            )
+    if full.config.method == "cal" and full.config.cal is not None:
+        twin = neutral_twin(full.config)
+        joint = full.config.model_copy(update={"method": "joint"})
+        if digests.of(twin) != digests.of(joint):
+            yield f"neutral: CAL with everything off is not joint training (regime {regime})"
+    yield from _twins([*first.values()], digests, regime)
+
+
+def _twins(runs: Iterable[Run], digests: "_Digests", regime: str) -> Iterator[str]:
+    """Arms with other effective forms that train the same parameters: a control that controls
+    nothing. Controls of the metric alone are compared.
+    """
+    seen: dict[str, Run] = {}
+    for run in runs:
+        if run.config.method != "cal":
+            continue
+        other = seen.setdefault(digests.of(run.config), run)
+        if other.hash != run.hash:
+            yield (
+                f"{run.arms[0]}: trains the same parameters as {other.arms[0]} "
+                f"though their configurations differ (regime {regime})"
+            )
+
+
+def _per_epoch(config: Config) -> int:
+    return Trainer([config]).per_epoch
+
+
+class _Digests:
+    """Parameters after a fixed number of steps, each configuration trained once."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self._known: dict[str, str] = {}
+
+    def of(self, config: Config) -> str:
+        # The effective form would map a neutral twin onto joint: compare what is written.
+        key = config.model_dump_json()
+        if key not in self._known:
+            self._known[key] = parameters_after(config, self.steps)
+        return self._known[key]

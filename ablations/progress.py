@@ -1,0 +1,120 @@
+"""Live progress of a study: a table on a terminal, a line now and then elsewhere."""
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from ablations.plan import Run
+from cal.records import Epoch
+
+EVERY_S = 15.0  # between lines where there is no terminal
+SHOWN = 8  # runs under way that the table lists
+
+
+class Progress:
+    """Told by ``execute`` what happens; estimates the time left from the runs of each regime."""
+
+    def __init__(self, runs: Sequence[Run], *, done: int, places: int) -> None:
+        """``runs``: those to do; ``done``: finished before; ``places``: runs at a time."""
+        self.total, self.done, self.failed = len(runs) + done, done, 0
+        self.places = places
+        self.left: dict[str, int] = {}
+        for run in runs:
+            self.left[run.regime] = self.left.get(run.regime, 0) + 1
+        self.seconds: dict[str, list[float]] = {}
+        self.begun: dict[str, float] = {}
+        self.now: dict[str, tuple[Run, Epoch | None]] = {}
+        self.accuracy: dict[str, float] = {}
+        self.console = Console(stderr=True)
+        self.live: Live | None = None
+        self.last_line = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self.live = Live(self._table(), console=self.console, refresh_per_second=2)
+            self.live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.live is not None:
+            self.live.__exit__(kind, error, trace)
+
+    def started(self, run: Run) -> None:
+        """A run was handed to a worker."""
+        self.now[run.hash] = (run, None)
+        self._show()
+
+    def epoch(self, run: Run, record: Epoch) -> None:
+        """An epoch was trained."""
+        self.begun.setdefault(run.hash, time.monotonic())
+        self.now[run.hash] = (run, record)
+        if "val/accuracy" in record.metrics:
+            self.accuracy[run.hash] = record.metrics["val/accuracy"]
+        for warning in record.warnings:
+            self.console.print(f"{run.regime} {run.arms[0]} seed {run.seed}: {warning}")
+        self._show()
+
+    def ended(self, run: Run, error: str) -> None:
+        """A run is in the ledger."""
+        begun = self.begun.pop(run.hash, None)
+        if begun is not None and not error:
+            self.seconds.setdefault(run.regime, []).append(time.monotonic() - begun)
+        self.now.pop(run.hash, None)
+        self.accuracy.pop(run.hash, None)
+        self.left[run.regime] -= 1
+        self.done += not error
+        self.failed += bool(error)
+        if error:
+            self.console.print(f"failed: {run.regime} {run.arms[0]} seed {run.seed}: {error}")
+        self._show()
+
+    def time_left(self) -> str:
+        """Minutes and seconds, or a dash before anything was measured."""
+        everything = [s for times in self.seconds.values() for s in times]
+        if not everything:
+            return "-"
+        mean = sum(everything) / len(everything)
+        seconds = 0.0
+        for regime, count in self.left.items():
+            times = self.seconds.get(regime)
+            seconds += count * (sum(times) / len(times) if times else mean)
+        minutes, rest = divmod(round(seconds / self.places), 60)
+        return f"{minutes} min {rest:02d} s"
+
+    def headline(self) -> str:
+        """One line: done, failed, time left."""
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{self.done} of {self.total} runs{failed}, {self.time_left()} left"
+
+    def _show(self) -> None:
+        if self.live is not None:
+            self.live.update(self._table())
+        elif time.monotonic() - self.last_line >= EVERY_S:
+            self.last_line = time.monotonic()
+            self.console.print(self.headline())
+
+    def _table(self) -> Table:
+        table = Table(title=self.headline(), title_justify="left")
+        for column in ("regime", "variant", "seed", "epoch", "val accuracy"):
+            table.add_column(column)
+        under_way = [(r, e) for r, e in self.now.values() if e is not None]
+        for run, record in under_way[:SHOWN]:
+            accuracy = self.accuracy.get(run.hash)
+            table.add_row(
+                run.regime,
+                run.arms[0],
+                str(run.seed),
+                f"{record.epoch}/{record.epochs}",
+                "-" if accuracy is None else f"{accuracy:.3f}",
+            )
+        return table

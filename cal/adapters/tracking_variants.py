@@ -1,0 +1,130 @@
+"""Variant runs: what an arm shows at the top level of its regime. One run each, never doubled."""
+
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mlflow.entities import Run
+
+from cal.adapters.tracking_aggregate import mean_curves, over_seeds
+from cal.adapters.tracking_client import log_points
+from cal.adapters.tracking_files import CURVES, write_curves
+from cal.adapters.tracking_rows import Curves, Entry, Point, Variant, check_names
+from cal.adapters.tracking_view import COLOURS
+from cal.adapters.tracking_write import PARENT, Writer
+
+NOTE = "mlflow.note.content"
+KEPT = (NOTE, "mlflow.runColor")  # with our tags, what a variant run made anew inherits
+MARK = "cal.aggregate"  # what a variant run shows: a digest, "writing DIGEST" until it is complete
+
+
+class Variants(Writer):
+    """The arms of the study that ``begin`` opened."""
+
+    def lay_out(self, regime: str, variants: Sequence[Variant]) -> None:
+        """The variant runs of a regime, in the order of the plan by their start times."""
+        there = self.variant_runs(self.ids[regime])
+        now = int(time.time() * 1000)
+        for i, variant in enumerate(variants):
+            run = there.get(variant.name)
+            if run is None:
+                switches = {f"cal.{name}": _on(on) for name, on in variant.switches.items()}
+                tags = {
+                    "cal.study": self.study,
+                    "cal.regime": regime,
+                    "cal.level": "variant",
+                    "cal.variant": variant.name,
+                    "cal.method": variant.method,
+                    "cal.git": self.git,
+                    NOTE: variant.title,
+                    "mlflow.runColor": COLOURS[i % len(COLOURS)],
+                    **switches,
+                }
+                run = self._variant(regime, variant.name, now + i, tags)
+            self.variants[regime, variant.name] = run
+
+    def _variant(self, regime: str, name: str, start: int, tags: Mapping[str, str]) -> Run:
+        """A new variant run, and its rows as its children."""
+        kept = {key: value for key, value in tags.items() if value}
+        run = self.client.create_run(
+            self.ids[regime], start_time=start, run_name=f"{name} ({regime})", tags=kept
+        )
+        rows = self.entries(regime)
+        for row in [row for row in rows.values() if row.variants[:1] == (name,)]:
+            self.client.set_tag(row.run_id, PARENT, run.info.run_id)
+        return run
+
+    def aggregate(
+        self,
+        regime: str,
+        variant: str,
+        *,
+        hashes: Sequence[str],
+        effects: Mapping[str, float] | None = None,
+    ) -> None:
+        """Bring an arm's variant run to the state of its finished rows.
+
+        ``hashes``: the arm's rows in the plan, also those of other arms that it shares.
+        ``effects``: what to show beside the means, by names ``effect/...``. Nothing is written
+        if nothing changed. MLflow would keep an older mean beside a newer one, so a variant run
+        whose rows changed is made anew in its place and its children move.
+        """
+        rows = [self.find(regime, hash) for hash in hashes]
+        done = [row for row in rows if row is not None and row.status == "FINISHED"]
+        status = _status(rows)
+        curves = mean_curves([self._row_curves(row) for row in done])
+        points = _points(over_seeds([row.metrics for row in done]) | dict(effects or {}), curves)
+        check_names("effects", effects or ())
+        digest = hashlib.sha256(json.dumps(points).encode()).hexdigest()[:16]
+        run = self.variants[regime, variant]
+        mark = run.data.tags.get(MARK, "")
+        if mark == digest and run.info.status == status:
+            return
+        with self.writing(), tempfile.TemporaryDirectory() as folder:
+            if mark not in ("", digest, f"writing {digest}"):
+                run = self._anew(regime, variant)
+            run_id = run.info.run_id
+            if points and mark != digest:
+                self.client.set_tag(run_id, MARK, f"writing {digest}")
+                write_curves(Path(folder, CURVES), curves)
+                self.client.log_artifacts(run_id, folder)
+                log_points(self.client, run_id, points, start=run.info.start_time)
+                self.client.set_tag(run_id, MARK, digest)
+            self.client.update_run(run_id, status=status)
+            self.variants[regime, variant] = self.client.get_run(run_id)
+
+    def _row_curves(self, row: Entry) -> Curves:
+        if row.run_id not in self._curves:
+            self._curves[row.run_id] = self.run_curves(row.artifacts)
+        return self._curves[row.run_id]
+
+    def _anew(self, regime: str, variant: str) -> Run:
+        """The variant run without its numbers: a new one in its place, the old one deleted.
+
+        Deleted first: a driver that dies in between leaves none, and ``begin`` makes it.
+        """
+        old = self.variants[regime, variant]
+        tags = {k: v for k, v in old.data.tags.items() if k.startswith("cal.") or k in KEPT}
+        tags.pop(MARK, None)
+        self.client.delete_run(old.info.run_id)
+        return self._variant(regime, variant, old.info.start_time, tags)
+
+
+def _points(metrics: Mapping[str, float], curves: Curves) -> list[Point]:
+    points = [(name, value, 0) for name, value in metrics.items()]
+    return points + [(name, v, epoch) for name, line in curves.items() for epoch, v in line]
+
+
+def _on(on: bool) -> str:
+    return "on" if on else "off"
+
+
+def _status(rows: Sequence[Entry | None]) -> str:
+    """Of a variant: FINISHED when all its rows are; FAILED when one failed."""
+    found = {row.status if row is not None else "RUNNING" for row in rows}
+    if found <= {"FINISHED"}:
+        return "FINISHED"
+    return "FAILED" if "FAILED" in found else "RUNNING"

@@ -1,0 +1,135 @@
+"""One training run: in this process, or by Ray Train workers (``--workers N``), into MLflow.
+
+Give the command again after any interruption: it resumes, and a finished run is not run again.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cal import cli, home
+from cal.config import Config, ConfigError, assignments, merge, parse, read_yaml
+
+STUDY = "train"
+EXAMPLES = """examples:
+  python -m cal.train data.labels_per_class=20
+  python -m cal.train method=joint gamma=0 seed=3
+  python -m cal.train --config my.yaml cal.acceleration.alpha=2
+  python -m cal.train --workers 2                   Ray Train, two data-parallel workers
+
+exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="python -m cal.train",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("--config", metavar="FILE", help="YAML with any part of the configuration")
+    p.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="Ray Train workers (0: none)"
+    )
+    p.add_argument("--gpus-per-worker", type=float, default=0.0, metavar="G", help="with --workers")
+    p.add_argument("assignments", nargs="*", metavar="FIELD=VALUE", help="changes of fields")
+    return p
+
+
+def read(options: argparse.Namespace) -> Config:
+    """The configuration: defaults, then the file, then the assignments."""
+    tree: dict[str, Any] = read_yaml(options.config) if options.config else {}
+    return parse(merge(tree, assignments(options.assignments)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; see ``cal.cli`` for its exit codes."""
+    options = parser().parse_args(arguments)
+    config = read(options)
+    if options.workers < 0 or config.train.batch % max(options.workers, 1):
+        raise ConfigError(
+            f"--workers: given {options.workers}; allowed: 0, or a divisor of "
+            f"train.batch={config.train.batch}"
+        )
+    from cal import data
+    from cal.adapters.tracking import Data, Seed, open_ledger
+    from cal.effective import effective, run_hash
+
+    key = run_hash(config)
+    parts = data.load(config.data, seed=config.seed)
+    print(f"ledger {home.tracking_uri()}\nrun {key[:16]}", flush=True)
+    with open_ledger(home.tracking_uri(), artifacts=home.artifacts(), progress=_say) as ledger:
+        ledger.begin(STUDY, regimes={config.data.name: ""}, lease=False)
+        entry = ledger.find(config.data.name, key)
+        if entry is not None and entry.status == "FINISHED":
+            print("finished before; nothing to do")
+            _tell(entry.metrics)
+            return cli.DONE
+        source = Data(config.data.name, parts.fingerprint, "packaged with cal-lab")
+        run_id = ledger.start(Seed(key, config.data.name, effective(config), (), source))
+        try:
+            result = _follow(_records(config, key, options), ledger, run_id)
+        except Exception as error:
+            ledger.fail(run_id, error)
+            print(f"failed: {error}", file=sys.stderr)
+            return cli.SOME_FAILED
+        ledger.finish(run_id, result, checkpoint=f"{home.checkpoints()}/{key}.pt")
+        _tell(result.metrics)
+    return cli.DONE
+
+
+def _records(config: Config, key: str, options: argparse.Namespace) -> Iterator[Any]:
+    from cal.running import Job, resumable
+
+    job = Job(config, key, home.checkpoints())
+    if not options.workers:
+        from cal.trainer import Trainer
+
+        yield from resumable(job, Trainer([config]))
+        return
+    from cal.adapters import ray_cluster, ray_train
+
+    _say(ray_cluster.connect(cpus=options.workers))
+    cli.interruptible()
+    try:
+        for batch in ray_train.train_records(
+            job, workers=options.workers, gpus=options.gpus_per_worker
+        ):
+            yield from batch
+    finally:
+        ray_cluster.disconnect()
+
+
+def _follow(records: Iterator[Any], ledger: Any, run_id: str) -> Any:
+    """Write each record to the ledger, show progress; the result."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status("training") as status:
+        for record in records:
+            if not hasattr(record, "epoch"):
+                return record
+            ledger.log(run_id, [record])
+            accuracy = record.metrics.get("val/accuracy")
+            shown = "" if accuracy is None else f", val accuracy {accuracy:.3f}"
+            status.update(f"epoch {record.epoch}/{record.epochs}{shown}")
+            for warning in record.warnings:
+                console.print(warning)
+    raise RuntimeError("the run ended without a result")
+
+
+def _tell(metrics: Any) -> None:
+    for name in ("test/clean/accuracy", "test/clean/nll", "test/clean/ece", "test/robust/accuracy"):
+        if name in metrics:
+            print(f"{name} {metrics[name]:.4f}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    cli.run(main, module="cal.train")
