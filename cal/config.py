@@ -186,6 +186,8 @@ def _cross_faults(config: Config) -> "list[str]":
             f"model.encoder: given {config.model.encoder!r}; "
             f"allowed for data.name={config.data.name}: {allowed}"
         )
+    if config.evaluate.audio_snr_db and not image:
+        faults.append("evaluate.audio_snr_db: only for data with a waveform (data.name=keypad)")
     for method in ("cal", "ogm_ge"):
         if config.method == method and getattr(config, method) is None:
             faults.append(f"{method}: given null; method={method} needs this section")
