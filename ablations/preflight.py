@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 from ablations.plan import Plan, Run
-from cal.config import Config, ConfigError
+from cal.config import Cal, Config, ConfigError
 from cal.trainer import Trainer
 
 MARGIN = 3  # updates of the metric that must have acted
@@ -84,11 +84,29 @@ def _faults(plan: Plan, regime: str) -> Iterator[str]:
                 f"over {steps} steps, so nothing could be learned about it"
             )
     if full.config.method == "cal" and full.config.cal is not None:
+        for mechanism, doubled in _doubled(full.config.cal):
+            more = full.config.model_copy(update={"cal": doubled})
+            if digests.of(more) == digests.of(full.config):
+                yield (
+                    f"{mechanism}: dead switch in regime {regime}; twice its strength trains the "
+                    f"same parameters over {steps} steps, so its strength is never applied"
+                )
         twin = neutral_twin(full.config)
         joint = full.config.model_copy(update={"method": "joint"})
         if digests.of(twin) != digests.of(joint):
             yield f"neutral: CAL with everything off is not joint training (regime {regime})"
     yield from _twins([*first.values()], digests, regime)
+
+
+def _doubled(cal: Cal) -> Iterator[tuple[str, Cal]]:
+    """Twice alpha, twice beta. The noise of the bottleneck acts without its KL: on and off differ
+    even where beta is never applied.
+    """
+    for mechanism, strength in (("acceleration", "alpha"), ("bottleneck", "beta")):
+        section = getattr(cal, mechanism)
+        if section.enabled:
+            more = section.model_copy(update={strength: 2 * getattr(section, strength)})
+            yield mechanism, cal.model_copy(update={mechanism: more})
 
 
 def _twins(runs: Iterable[Run], digests: "_Digests", regime: str) -> Iterator[str]:

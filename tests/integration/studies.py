@@ -1,0 +1,84 @@
+"""Small real studies, run as a user runs them: the command in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = """
+name: small
+base:
+  data: {labels_per_class: 20}
+  cal: {contribution: {interval: 1, start: 0}, bottleneck: {warmup: 0.1}}
+  train: {epochs: 8, validate_every: 2}
+regimes:
+  hw20: {title: Handwritten, seeds: 2}
+factors:
+  metric: {neutral: {cal: {contribution: {enabled: false}}}}
+  acceleration: {neutral: {cal: {acceleration: {enabled: false}}}}
+  bottleneck: {neutral: {cal: {bottleneck: {enabled: false}}}}
+cells: {metric+acceleration+bottleneck: cal, acceleration+bottleneck: symmetric}
+arms:
+  joint: {config: {method: joint, gamma: 0}}
+contrasts:
+  - {arm: cal, reference: joint, primary: true}
+"""
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """This process's environment with an own home and no store or cluster from outside."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "MLFLOW_", "CAL_"))}
+    return kept | {"CAL_HOME": str(home), "PYTHONPATH": str(ROOT)} | more
+
+
+def small_study(folder: Path, text: str = SMALL) -> Path:
+    """The small study as a file."""
+    path = folder / "small.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def command(*words: str | Path) -> list[str]:
+    """A Python module as a command."""
+    return [sys.executable, "-m", *map(str, words)]
+
+
+def run(
+    *words: str | Path, home: Path, seconds: float = 300, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a module to its end; its output as text."""
+    return subprocess.run(
+        command(*words),
+        env=environment(home, **more),
+        cwd=home.parent,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+    )
+
+
+def kill_after(*words: str | Path, home: Path, seconds: float) -> int:
+    """Run a module and kill -9 it (the driver alone) after some seconds; its exit code."""
+    process = subprocess.Popen(
+        command(*words),
+        env=environment(home),
+        cwd=home.parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        return process.wait()
+
+
+def summary(out: Path) -> dict[str, Any]:
+    """summary.json without what may differ: timings and dates."""
+    found: dict[str, Any] = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    del found["provenance"]
+    return found

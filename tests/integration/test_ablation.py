@@ -1,0 +1,191 @@
+"""The main job on real data, real Ray and real MLflow: whole, interrupted, refused."""
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from ablations import preflight
+from ablations.plan import make_plan
+from ablations.study import read_study
+from cal.config import ConfigError
+from cal.mechanisms import acceleration, bottleneck, contribution
+from tests.integration.studies import (
+    command,
+    environment,
+    kill_after,
+    run,
+    small_study,
+    summary,
+)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The small study run once to its end: its home and its report."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = run(
+        "ablations.full", "--config", small_study(folder), "--out", "out", home=folder / "home"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "report:" in done.stdout
+    assert "cal - joint" in done.stdout
+    return folder / "home", folder / "out"
+
+
+def test_report_files_hold_every_arm(undisturbed: tuple[Path, Path]) -> None:
+    _, out = undisturbed
+    found = summary(out)
+    variants = found["regimes"]["hw20"]["variants"]
+    assert set(variants) >= {"cal", "symmetric", "none", "joint"}
+    for place in ("clean", "robust"):
+        assert variants["cal"][place]["n"] == 2
+        assert 0 < variants["cal"][place]["mean"] <= 1
+    for name in ("report.html", "report.md", "runs.csv"):
+        assert (out / name).stat().st_size > 1000
+
+
+def test_a_second_call_runs_nothing_and_tells_the_same(undisturbed: tuple[Path, Path]) -> None:
+    home, out = undisturbed
+    folder = home.parent
+    before = summary(out)
+    done = run("ablations.full", "--config", small_study(folder), "--out", "again", home=home)
+    assert done.returncode == 0, done.stderr
+    assert "preflight" not in done.stderr  # nothing is missing, so nothing is trained
+    assert summary(folder / "again") == before
+
+
+def test_report_is_rebuilt_from_mlflow_alone(undisturbed: tuple[Path, Path]) -> None:
+    home, out = undisturbed
+    done = run("ablations.report", "--study", "small", "--out", "rebuilt", home=home)
+    assert done.returncode == 0, done.stderr
+    assert summary(home.parent / "rebuilt") == summary(out)
+
+
+def test_killed_three_times_at_random_moments_gives_the_same_summary(
+    undisturbed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    words = ("ablations.full", "--config", small_study(tmp_path), "--out", "out")
+    moments = random.Random(time.time_ns())
+    for _ in range(3):
+        kill_after(*words, home=tmp_path / "home", seconds=moments.uniform(8, 25))
+    done = run(*words, home=tmp_path / "home")
+    assert done.returncode == 0, done.stderr
+    assert summary(tmp_path / "out") == summary(undisturbed[1])
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+    words = command("ablations.full", "--config", small_study(tmp_path), "--out", "out")
+    process = subprocess.Popen(
+        words,
+        env=environment(tmp_path / "home"),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    time.sleep(12)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "go on with: python -m ablations.full --config" in errors
+
+
+def test_a_failing_run_is_named_and_the_rest_completes(tmp_path: Path) -> None:
+    text = """
+name: failing
+base: {data: {labels_per_class: 20}, train: {epochs: 2}, evaluate: {noise: none}}
+regimes: {hw20: {seeds: 1}}
+arms:
+  joint: {config: {method: joint}}
+  too-large: {config: {method: joint, train: {batch: 5000}}}
+contrasts: [{arm: joint, reference: too-large}]
+"""
+    words = ("ablations.full", "--config", small_study(tmp_path, text), "--out", "out")
+    done = run(*words, home=tmp_path / "home")
+    assert done.returncode == 1, done.stderr
+    failed = summary(tmp_path / "out")["failed"]
+    assert len(failed) == 1
+    assert "train.batch: given 5000" in str(failed[0])
+
+
+def dead_acceleration(weights: Tensor, *, alpha: Tensor) -> Tensor:
+    """Planted: alpha is never applied."""
+    return torch.ones_like(weights)
+
+
+def dead_beta(progress: float, **given: object) -> float:
+    """Planted: beta is never applied."""
+    return 0.0
+
+
+def dead_weights(information: Tensor, confidence: Tensor, **given: object) -> Tensor:
+    """Planted: W is always uniform."""
+    return torch.full_like(information, 1 / information.shape[1])
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "dead", "switch"),
+    [
+        (acceleration, "coefficients", dead_acceleration, "acceleration"),
+        (contribution, "weights", dead_weights, "metric"),
+    ],
+)
+def test_preflight_names_a_planted_dead_switch(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    module: object,
+    name: str,
+    dead: Callable[..., object],
+    switch: str,
+) -> None:
+    plan = make_plan(read_study(str(small_study(tmp_path))), seeds=1)
+    assert list(preflight.check(plan))  # alive as it is
+    monkeypatch.setattr(module, name, dead)
+    with pytest.raises(ConfigError, match=f"^{switch}: dead switch in regime hw20"):
+        list(preflight.check(plan))
+
+
+def test_preflight_names_a_bottleneck_whose_beta_is_never_applied(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plan = make_plan(read_study(str(small_study(tmp_path))), seeds=1)
+    monkeypatch.setattr(bottleneck, "beta_at", dead_beta)
+    with pytest.raises(ConfigError, match="^bottleneck: dead switch in regime hw20"):
+        list(preflight.check(plan))
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["cal.acceleration.alpa=2"], "cal.acceleration.alpa: unknown field; did you mean"),
+        (["optim.name=adam", "cal.acceleration.apply=gradient"], "cal.acceleration.apply: given"),
+        (["data.labels_per_class=1000"], "data.labels_per_class: given 1000"),
+        (["--config", "absent.yaml"], "--config: given absent.yaml"),
+        (["--config", "tag.yaml"], "--config: given tag.yaml; not plain YAML"),
+        (["--config", "list.yaml"], "--config: given list.yaml; allowed: a YAML mapping"),
+    ],
+)
+def test_bad_input_of_a_run_is_one_line(tmp_path: Path, words: list[str], line: str) -> None:
+    (tmp_path / "tag.yaml").write_text("seed: !!python/object/apply:os.getpid []\n")
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    done = run("cal.train", *words, home=tmp_path / "home")
+    assert done.returncode == 2
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "home" / "mlflow.db").exists()
+
+
+def test_unwritable_out_is_one_line_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = run("ablations.full", "--out", "file/out", home=tmp_path / "home")
+    assert done.returncode == 2
+    assert done.stderr.startswith("--out: given ")
+    assert not (tmp_path / "home" / "mlflow.db").exists()
