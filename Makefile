@@ -1,5 +1,5 @@
 # The commands of README.md. The environment (.venv) is made from requirements.lock on first use,
-# and again only when the lock or pyproject.toml changes: bootstrap.py compares digests.
+# and again only when the lock or the Python changes: bootstrap.py compares digests.
 SHELL := /bin/bash
 .SHELLFLAGS := -c
 .DEFAULT_GOAL := help
@@ -8,15 +8,22 @@ SHELL := /bin/bash
 VENV := .venv
 RUN := $(VENV)/bin/python
 ARGS ?=
+SUITS := 'import sys; __import__(sys.argv[1]); sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
+# A Python that can make environments comes first; the environment's own keeps its version.
 env:
-	@for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
-		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
-			>/dev/null 2>&1; then exec "$$python" bootstrap.py $(VENV); fi; \
-	done; echo "no Python 3.11, 3.12 or 3.13 found: install one, or give its path: make PYTHON=/path/to/python3.12" >&2; exit 2
+	@for need in ensurepip sys; do \
+		for python in $(or $(PYTHON),$(RUN) python3.13 python3.12 python3.11 python3 python); do \
+			if "$$python" -c $(SUITS) $$need >/dev/null 2>&1; then \
+				exec "$$python" bootstrap.py $(VENV); \
+			fi; \
+		done; \
+	done; \
+	echo "$(if $(PYTHON),PYTHON=$(PYTHON) is not a,found no) Python 3.11, 3.12 or 3.13 that runs:" \
+		"install one, or give its path: make PYTHON=/path/to/python3.12" >&2; exit 2
 
 ablation: env  ## the full ablation on the embedded data; ARGS="--seeds 3" passes options
 	@exec $(RUN) -m ablations.full $(ARGS)
@@ -30,8 +37,8 @@ lint: env  ## ruff and mypy
 ui: env  ## MLflow UI on loopback; prints the address of the newest study
 	@exec $(RUN) -m cal.adapters.tracking ui $(ARGS)
 
-lock: env  ## write requirements.lock anew from the environment
-	@$(RUN) bootstrap.py --lock > requirements.lock.new && mv requirements.lock.new requirements.lock
+lock: env  ## write requirements.lock anew from what is installed in the environment
+	@$(RUN) bootstrap.py --lock
 
 clean:  ## remove the environment and caches; the store stays
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from ablations import svg, wording
 
@@ -73,6 +74,8 @@ def _environment(*, escape: bool) -> Environment:
         "mean": _mean,
         "cell": _cell,
         "slug": slug,
+        "tight": _tight,
+        "breakable": _breakable,
     }
     environment.globals |= {"bar": svg.bar, "key": svg.key}
     return environment
@@ -121,7 +124,8 @@ def _duplicates(arms: Sequence[str], regime: Tree) -> str:
 
 
 def _provenance(tree: Tree) -> list[tuple[str, str]]:
-    return [(key, _flat(value)) for key, value in tree.items() if key != "timings"]
+    words = {"wall_s": "wall time, s"}
+    return [(words.get(key, key), _flat(v)) for key, v in tree.items() if key != "timings"]
 
 
 def _flat(value: Any) -> str:
@@ -146,3 +150,13 @@ def _mean(sample: Tree, digits: int) -> str:
 def _cell(text: str) -> str:
     """Text for a cell of a Markdown table: one line, without markup."""
     return html.escape(" ".join(str(text).split()), quote=False).replace("|", "\\|")
+
+
+def _tight(text: str) -> str:
+    """No line break before or after a plus-minus sign."""
+    return text.replace(f" {wording.PLUS_MINUS} ", f"\u00a0{wording.PLUS_MINUS}\u00a0")
+
+
+def _breakable(name: str) -> Markup:
+    """An arm's name that may be broken after a plus sign."""
+    return escape(name).replace("+", Markup("+<wbr>"))

@@ -82,7 +82,7 @@ def by_seed(rows: Iterable[Row], *, metric: str) -> dict[int, float]:
     }
 
 
-def tested(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
+def by_condition(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """Condition -> accuracy, nll (nats), ece: the ``test/CONDITION/KIND`` metrics."""
     found: dict[str, dict[str, float]] = {}
     for name, value in metrics.items():
@@ -102,7 +102,7 @@ def noise_groups(metrics: Mapping[str, float]) -> dict[str, float]:
     ``robust``. Conditions outside it (Gaussian on all, ...) have no group.
     """
     members: dict[str, list[float]] = {}
-    for condition, kinds in tested(metrics).items():
+    for condition, kinds in by_condition(metrics).items():
         group = _group(condition)
         if group and "accuracy" in kinds:
             members.setdefault(group, []).append(kinds["accuracy"])
@@ -135,6 +135,6 @@ def runs_csv(rows: Sequence[Row], *, study: str) -> str:
 def _lines(rows: Iterable[Row], study: str) -> Iterator[tuple[object, ...]]:
     for row in rows:
         run = (study, row.regime, row.arm, row.seed, row.hash, row.status)
-        found = tested(row.metrics) if row.status == "FINISHED" else {}
+        found = by_condition(row.metrics) if row.status == "FINISHED" else {}
         for condition, kinds in (found or {"": {}}).items():
             yield (*run, condition, *(kinds.get(kind, "") for kind in KINDS))

@@ -30,11 +30,11 @@ class Axis:
         """Where a value lies."""
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
-    def ticks(self, *, count: int = 4) -> list[float]:
-        """About ``count`` round numbers on it: multiples of 1, 2 or 5 times a power of ten."""
+    def ticks(self, *, count: int = 5) -> list[float]:
+        """About ``count`` round numbers on it: multiples of 1, 2, 2.5 or 5 times 10^e."""
         rough = (self.high - self.low) / count
         power = 10.0 ** math.floor(math.log10(rough))
-        step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
+        step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [round(i * step, 12) for i in range(first, last + 1)]
 
@@ -46,7 +46,7 @@ def dots(samples: Samples, *, title: str, label: str, place: str, parted: int) -
     a rule below so many arms.
     """
     left = LETTER * max(len(name) for name in samples) + 12
-    width, bottom = left + 300, TOP + ROW * len(samples)
+    width, bottom = left + 250, TOP + ROW * len(samples)
     shown = {name: s for name, s in samples.items() if s["mean"] is not None}
     parts = [_text(left + 8, 14, title, "title")]
     for i, name in enumerate(samples):
@@ -68,7 +68,7 @@ def dots(samples: Samples, *, title: str, label: str, place: str, parted: int) -
         rows = {name: TOP + ROW * (i + 0.5) for i, name in enumerate(samples)}
         parts += [_dot(s, axis, rows[name], place) for name, s in shown.items()]
     else:
-        parts.append(_text(left + 150, TOP + ROW / 2 + 4, "not measured", "mid"))
+        parts.append(_text(left + 130, TOP + ROW / 2 + 4, "not measured", "mid"))
     return _chart(parts, width, bottom + BOTTOM, label)
 
 
@@ -140,6 +140,6 @@ def _text(x: float, y: float, text: str, kind: str) -> str:
 
 
 def _chart(parts: Sequence[str], width: float, height: float, label: str) -> str:
-    box = f'viewBox="0 0 {width:.0f} {height:.0f}" style="max-width:{width * 1.25:.0f}px"'
+    box = f'viewBox="0 0 {width:.0f} {height:.0f}" style="max-width:{width * 1.4:.0f}px"'
     body = "".join(parts)
     return f'<svg class="chart" role="img" aria-label="{escape(label)}" {box}>{body}</svg>'

@@ -37,7 +37,8 @@ def clip_factor(grads: Sequence[Tensor], replicated: Sequence[bool], *, limit: T
         else torch.linalg.vector_norm(g).reshape(1)
         for g, own in zip(grads, replicated, strict=True)
     ]
-    norm = torch.linalg.vector_norm(torch.stack(norms), dim=0)
+    # Rows of replicas: a sum down columns is ordered differently for R = 1 and R > 1.
+    norm = torch.linalg.vector_norm(torch.stack(norms, 1), dim=1)
     return (limit / (norm + 1e-6)).clamp(max=1.0)
 
 

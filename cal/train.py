@@ -86,7 +86,12 @@ def _records(config: Config, key: str, options: argparse.Namespace) -> Iterator[
 
     job = Job(config, key, home.checkpoints())
     if not options.workers:
+        import torch
+
         from cal.trainer import Trainer
+
+        if config.model.encoder != "resnet18":
+            torch.set_num_threads(1)  # as workers do: the same sums, the same bits, no slower
 
         yield from resumable(job, Trainer([config]))
         return

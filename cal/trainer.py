@@ -224,11 +224,14 @@ class Trainer:
             grad = self.owners[name].parameter.grad
             if grad is None:
                 continue
-            shape = grad.shape[1:] if self.owners[name].replicated else grad.shape
+            owner = self.owners[name]
+            shape = grad.shape[1:] if owner.replicated else grad.shape
             noise = self._drawn("modulation", partial(_standard_normal, shape))
-            axes = tuple(range(factor.dim() - factor.squeeze().dim(), grad.dim()))
-            std = grad.std(axes, keepdim=True, correction=0) if axes else grad.std(correction=0)
-            grad.add_(noise.view_as(grad).to(grad.device) * std / factor)
+            own = 0 if not owner.replicated else 2 if owner.modality is None else 1  # leading axes
+            # One row a replica and modality: a sum over several axes would depend on R.
+            std = grad.flatten(own).std(-1, correction=0)
+            scale = std.view(*std.shape, *[1] * (grad.dim() - own)) / factor
+            grad.add_(noise.view_as(grad).to(grad.device) * scale)
 
     @torch.no_grad()
     def _look(self, masks: Tensor, samples: int | None) -> ProbeView:

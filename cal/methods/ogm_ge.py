@@ -21,7 +21,10 @@ def coefficients(scores_RM: Tensor, *, alpha: Tensor) -> Tensor:
         return torch.ones_like(scores_RM)
     others = (scores_RM.sum(-1, keepdim=True) - scores_RM) / (modalities - 1)
     rho = scores_RM / others.clamp(min=1e-12)
-    return torch.where(rho > 1, 1 - torch.tanh(alpha[:, None] * rho), torch.ones_like(rho))
+    # In float64: tanh of a float32 differs in its last bit between vector lanes and their tail,
+    # and so between a run alone and the same run in a pack.
+    slower = 1 - torch.tanh((alpha[:, None] * rho).double()).float()
+    return torch.where(rho > 1, slower, torch.ones_like(rho))
 
 
 class OgmGe(Joint):
@@ -42,7 +45,7 @@ class OgmGe(Joint):
         """k of the current batch."""
         probability = batch.alone.softmax(-1)
         index = batch.labels[:, None, :, None].expand(*probability.shape[:3], 1)
-        scores = mean(probability.gather(-1, index).sum((2, 3)))
+        scores = mean(probability.gather(-1, index).squeeze(-1).sum(-1))
         k = coefficients(scores, alpha=self.alpha.to(scores.device))
         self._total = self._total + k.cpu()
         self._calls += 1

@@ -1,0 +1,136 @@
+"""Data-parallel workers and killed workers: the same run, whoever computes it."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.multiprocessing as processes
+from torch import Tensor
+
+from cal import checkpoint
+from cal.adapters import ray_cluster, ray_train
+from cal.config import Config, parse
+from cal.parallel import Group
+from cal.records import Epoch, Record, Result
+from cal.running import Job, resumable
+from cal.trainer import Trainer
+
+import ray  # isort: skip  authentication (ray_cluster) comes before Ray
+
+
+def small(**changes: Any) -> Config:
+    """Full CAL on real data, with the metric at work from the first step."""
+    return parse(
+        {
+            "data": {"labels_per_class": 20},
+            "cal": {"contribution": {"interval": 1, "start": 0}, "bottleneck": {"warmup": 0}},
+            "evaluate": {"noise": "none"},
+            "train": {"epochs": 3, "validate_every": 1},
+            **changes,
+        }
+    )
+
+
+def gradients_of_a_step(trainer: Trainer) -> dict[str, Tensor]:
+    """The first step's gradients, as the optimiser gets them."""
+    kept: dict[str, Tensor] = {}
+
+    def keep(**given: object) -> None:
+        named = trainer.network.named_parameters()
+        kept.update({n: p.grad.clone() for n, p in named if p.grad is not None})
+
+    trainer.optimiser.step = keep  # type: ignore[method-assign]
+    next(trainer.epoch_steps())
+    return kept
+
+
+def data_parallel(rank: int, port: int, folder: str) -> None:
+    """One of two workers: gloo on loopback, half of each batch."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
+    )
+    wrap = torch.nn.parallel.DistributedDataParallel
+    trainer = Trainer([small()], group=Group(rank, 2), wrap=wrap)
+    torch.save(gradients_of_a_step(trainer), f"{folder}/{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def test_two_workers_with_half_a_batch_give_the_gradients_of_one(tmp_path: Path) -> None:
+    """To 1e-5: the mean over 64 samples is summed in another order."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    processes.spawn(data_parallel, args=(port, str(tmp_path)), nprocs=2)
+    alone = gradients_of_a_step(Trainer([small()]))
+    first, second = (torch.load(tmp_path / f"{r}.pt", weights_only=True) for r in (0, 1))
+    for name, grad in alone.items():
+        assert torch.equal(first[name], second[name])
+        torch.testing.assert_close(first[name], grad, atol=1e-5, rtol=0)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Ray on this machine, as a study starts it."""
+    ray_cluster.connect(cpus=1)
+    yield
+    ray_cluster.disconnect()
+
+
+def worker_pid() -> int:
+    """The warm worker that runs our task: a process titled ray::_in_worker, child of our raylet."""
+    ours = ray._private.worker._global_node.all_processes["raylet"][0].process.pid
+    for _ in range(600):
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                title = (folder / "cmdline").read_bytes()
+                parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except OSError:
+                continue
+            if title.startswith(b"ray::_in_worker") and parent == ours:
+                return int(folder.name)
+        time.sleep(0.05)
+    raise AssertionError("no worker found in 30 s")
+
+
+def parameters(folder: Path, key: str) -> dict[str, Tensor]:
+    saved = checkpoint.load(str(folder), key)
+    assert saved is not None
+    return dict(saved["trainer"]["network"])
+
+
+def test_a_worker_killed_with_9_resumes_bit_for_bit(cluster: None, tmp_path: Path) -> None:
+    config = small(train={"epochs": 60, "validate_every": 20})
+    undisturbed = Job(config, "undisturbed", str(tmp_path), every_s=0)
+    whole: list[Record] = list(resumable(undisturbed, Trainer([config])))
+    killed = Job(config, "killed", str(tmp_path), every_s=0)
+    stream = ray_train.stream(killed)
+    seen = ray.get(next(stream))
+    assert isinstance(seen[-1], Epoch), "the run ended before it could be killed"
+    os.kill(worker_pid(), signal.SIGKILL)
+    with pytest.raises(ray.exceptions.WorkerCrashedError):
+        for reference in stream:
+            ray.get(reference)
+    again = [record for reference in ray_train.stream(killed) for record in ray.get(reference)]
+    first = parameters(tmp_path, "undisturbed")
+    for name, value in parameters(tmp_path, "killed").items():
+        assert torch.equal(value, first[name]), name
+    assert again[:-1] == whole[:-1]  # every epoch's record, those before the kill replayed
+    assert isinstance(again[-1], Result)
+
+
+def test_ray_train_gives_the_records_of_the_plain_trainer(cluster: None, tmp_path: Path) -> None:
+    config = small()
+    plain = list(resumable(Job(config, "plain", str(tmp_path)), Trainer([config])))
+    job = Job(config, "train", str(tmp_path))
+    found = [record for batch in ray_train.train_records(job, workers=1) for record in batch]
+    assert found[:-1] == plain[:-1]
+    first = parameters(tmp_path, "plain")
+    for name, value in parameters(tmp_path, "train").items():
+        assert torch.equal(value, first[name]), name

@@ -1,0 +1,272 @@
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ablations import report, svg
+from ablations.curves import modalities, moving
+from ablations.report import check_out, provenance_of, write_report
+from ablations.rows import Row
+from ablations.summary import summarise
+from ablations.terminal import answer_table
+from cal.config import ConfigError
+
+VOID = {"meta", "br", "wbr", "img", "hr", "link", "input"}
+
+
+class Page(HTMLParser):
+    """Well nested or not, identifiers, addresses and text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def written(study: Any, out: Path, **provenance: Any) -> dict[str, Any]:
+    return write_report(study.plan, study.rows, study.curves, out=out, provenance=provenance)
+
+
+def test_the_four_files_and_the_figures(study: Any, tmp_path: Path) -> None:
+    summary = written(study, tmp_path / "new" / "out", date="today")
+    found = sorted(str(p.relative_to(tmp_path / "new/out")) for p in tmp_path.rglob("*.*"))
+    assert found == [
+        "figures/accuracy-sound.png",
+        "figures/accuracy-views.png",
+        "figures/training-sound-cal.png",
+        "figures/training-views-cal.png",
+        "report.html",
+        "report.md",
+        "runs.csv",
+        "summary.json",
+    ]
+    text = (tmp_path / "new/out/summary.json").read_text()
+    assert json.loads(text) == summary
+    assert text == json.dumps(summary, sort_keys=True, indent=1) + "\n"
+    rows = list(csv.DictReader((tmp_path / "new/out/runs.csv").read_text().splitlines()))
+    assert len(rows) == len(study.rows) * 11
+    for png in (tmp_path / "new/out/figures").iterdir():
+        assert png.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_needs_nothing_but_itself(study: Any, tmp_path: Path) -> None:
+    written(study, tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    page = Page(text)
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert all(link[1:] in page.ids for link in page.links if link.startswith("#"))
+    assert all(link.startswith("#") for link in page.links)
+    assert not re.search(r"https?://|@import|url\(|<script|<link", text)
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_page_and_markdown_tell_the_answer_and_its_limits(study: Any, tmp_path: Path) -> None:
+    summary = written(study, tmp_path)
+    html = " ".join("".join(Page((tmp_path / "report.html").read_text()).words).split())
+    markdown = (tmp_path / "report.md").read_text()
+    for text in (html.replace("\u00a0", " "), markdown):
+        for regime in summary["regimes"].values():
+            for sentence in regime["answer"]:
+                assert sentence in text
+        for said in (
+            "not corrected for their number",
+            "arXiv 2510.26289",
+            "none = joint",
+            "exploratory",
+            "paired",
+        ):
+            assert said in text
+    for link in re.findall(r"\]\(([^)]*)\)", markdown):
+        assert (tmp_path / link).is_file()
+
+
+def test_failed_runs_are_named_with_their_error(study: Any, tmp_path: Path) -> None:
+    def fail(row: Row) -> Row:
+        broken = row.hash == "views-cal-2"
+        return replace(row, status="FAILED", error="a | <b>bad</b>\nloss") if broken else row
+
+    written(study.changed(fail), tmp_path)
+    html = (tmp_path / "report.html").read_text()
+    assert "a | &lt;b&gt;bad&lt;/b&gt;" in html
+    assert "<b>bad" not in html
+    assert "| a \\| &lt;b&gt;bad&lt;/b&gt; loss |" in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize("kept", ["nothing", "one seed", "no noise", "no curves"])
+def test_a_study_in_any_state_has_a_report(study: Any, tmp_path: Path, kept: str) -> None:
+    def keep(row: Row) -> Row | None:
+        if kept == "nothing" or (kept == "one seed" and row.seed > 0):
+            return replace(row, status="MISSING", metrics={})
+        if kept == "no noise":
+            clean = {k: v for k, v in row.metrics.items() if k.startswith("test/clean")}
+            return replace(row, metrics=clean)
+        return row
+
+    changed = study.changed(keep)
+    if kept == "no curves":
+        changed = replace(changed, curves={})
+    written(changed, tmp_path)
+    assert Page((tmp_path / "report.html").read_text()).open == []
+
+
+def test_names_of_arms_are_text_everywhere(study: Any, tmp_path: Path) -> None:
+    name = 'a<b>"+& $x$'
+    arms = tuple(replace(a, name=name) if a.name == "none" else a for a in study.plan.arms)
+    cells = {(r, name if a == "none" else a): h for (r, a), h in study.plan.cells.items()}
+    plan = replace(study.plan, arms=arms, cells=cells, contrasts=study.plan.contrasts[:2])
+    rows = [replace(row, arm=name) if row.arm == "none" else row for row in study.rows]
+    write_report(plan, rows, study.curves, out=tmp_path, provenance={})
+    html = (tmp_path / "report.html").read_text()
+    assert "a<b>" not in html
+    assert name in "".join(Page(html).words)
+
+
+def test_two_reports_are_equal_byte_for_byte(study: Any, tmp_path: Path) -> None:
+    written(study, tmp_path / "a")
+    written(study, tmp_path / "b")
+    for path in (tmp_path / "a").rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+
+
+def test_a_report_that_cannot_be_finished_leaves_the_old_one(
+    study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(study, tmp_path, date="old")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(ConfigError, match=r"--out: given .*No space left on device"):
+        written(study, tmp_path, date="new")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def test_an_output_that_is_no_folder_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError) as caught:
+        check_out(tmp_path / "file" / "out")
+    assert str(caught.value).startswith("--out: given ")
+    assert "\n" not in str(caught.value)
+
+
+def test_provenance_names_code_versions_and_date() -> None:
+    found = provenance_of(command="make ablation", git=["b", "", "a", "b"], wall_s=1.5)
+    assert (found["git"], found["command"], found["wall_s"]) == ("a, b", "make ablation", 1.5)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", found["date"])
+    assert {"python", "numpy", "scipy"} <= found["versions"].keys()
+
+
+def test_the_answer_on_the_terminal_has_plain_numbers(study: Any) -> None:
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(answer_table(summarise(study.plan, study.rows)))
+    text = console.export_text()
+    assert re.search(r"views.*cal - joint \*.*\+5\.00 \+- .*helps in both", text)
+    assert re.search(r"none - joint .*same runs", text)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], [], ["--study", "x"]])
+def test_the_command_answers_without_slow_libraries(arguments: list[str]) -> None:
+    program = (
+        "import sys\nfrom ablations import report\n"
+        "try: report.main(sys.argv[1:])\n"
+        "finally:\n"
+        "  slow = {'torch', 'ray', 'mlflow', 'matplotlib', 'jinja2', 'scipy'}\n"
+        "  assert not slow & sys.modules.keys(), slow & sys.modules.keys()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "100"},
+    )
+    assert done.returncode == (0 if arguments == ["--help"] else 2)
+    assert "--study NAME" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unwritable_out_is_told_before_the_ledger_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="--out"):
+        report.main(["--study", "small", "--out", str(tmp_path / "file")])
+
+
+# --- charts
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.0, 1.0, [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        (83.2, 87.6, [84, 85, 86, 87]),
+        (-0.1, 0.1, [-0.1, -0.05, 0, 0.05, 0.1]),
+        (0.0, 0.0312, [0, 0.01, 0.02, 0.03]),
+    ],
+)
+def test_ticks_are_round_numbers_within_the_axis(
+    low: float, high: float, expected: list[float]
+) -> None:
+    assert svg.Axis(low, high, 0, 1).ticks() == pytest.approx(expected)
+
+
+def test_dots_lie_where_the_numbers_say() -> None:
+    samples = {
+        "joint": {"mean": 0.5, "half_width": 0.1},
+        "cal": {"mean": 0.6, "half_width": None},
+        "lost": {"mean": None, "half_width": None},
+    }
+    text = svg.dots(samples, title="t", label="l", place="clean", parted=0)
+    (joint, cal) = (float(x) for x in re.findall(r'circle cx="([\d.]+)"', text))
+    low, high = _ends(text)
+    assert joint == pytest.approx((low + high) / 2, abs=0.11)
+    assert cal == pytest.approx(high, abs=0.11)
+
+
+def _ends(text: str) -> tuple[float, float]:
+    found = re.search(r'<g class="clean"><line x1="([\d.]+)" y1="[\d.]+" x2="([\d.]+)"', text)
+    assert found is not None
+    return float(found[1]), float(found[2])
+
+
+def test_more_modalities_than_colours_come_again_dashed() -> None:
+    assert svg.stroke(0) == "line c0"
+    assert svg.stroke(7) == "line c1 dash"
+    assert svg.stroke(13) == "line c1 dot"
+
+
+def test_only_what_moves_is_drawn(study: Any) -> None:
+    assert modalities(study.curves["views", "cal"]) == ("a", "b")
+    assert moving(study.curves["views", "cal"]) == ("W", "k", "beta", "kl_nats")
+    assert moving(study.curves["views", "none"]) == ()
+    assert moving(study.curves["views", "joint"]) == ()

@@ -1,0 +1,124 @@
+"""Exit codes: 0 done, 1 some runs failed, 2 bad input, 130 interrupted. Errors are one line."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from cal import cli
+from cal.config import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """``cli.run`` sets a handler for the process: ours comes back."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def code(main: Callable[[], int]) -> int:
+    with pytest.raises(SystemExit) as caught:
+        cli.run(main, module="cal.train")
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+@pytest.mark.parametrize("value", [cli.DONE, cli.SOME_FAILED])
+def test_a_command_ends_with_its_code(value: int) -> None:
+    assert code(lambda: value) == value
+
+
+def test_bad_input_is_told_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> int:
+        raise ConfigError("optim.lr: given 0; allowed: above 0")
+
+    assert code(main) == 2
+    assert capsys.readouterr() == ("", "optim.lr: given 0; allowed: above 0\n")
+
+
+def test_an_interruption_says_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", "seed=3", "data.corrupt_views=[fac, pix]"])
+
+    def main() -> int:
+        os.kill(os.getpid(), signal.SIGTERM)  # as ``ray job stop`` does
+        return 0
+
+    assert code(main) == 130
+    assert capsys.readouterr().err == (
+        "interrupted; nothing is lost, go on with: "
+        "python -m cal.train seed=3 'data.corrupt_views=[fac, pix]'\n"
+    )
+
+
+def test_a_fault_of_ours_keeps_its_traceback() -> None:
+    def main() -> int:
+        raise RuntimeError("ours")
+
+    with pytest.raises(RuntimeError, match="ours"):
+        cli.run(main, module="cal.train")
+
+
+def finished(*words: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, *words], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ["cal.acceleration.alpa=2"],
+            "cal.acceleration.alpa: unknown field; did you mean cal.acceleration.alpha?",
+        ),
+        (["--workers", "3"], "--workers: given 3; allowed: 0, or a divisor of train.batch=64"),
+        (["--config", "no.yaml"], "--config: given no.yaml; cannot be read: No such file"),
+    ],
+)
+def test_bad_input_of_training_is_one_line_and_code_2(words: list[str], line: str) -> None:
+    ended = finished("-m", "cal.train", *words)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(line)
+    assert ended.stderr.count("\n") == 1
+
+
+def test_help_is_instant_because_it_imports_no_engine() -> None:
+    script = (
+        "import sys, cal.train; cal.train.parser().format_help();"
+        "assert not {'torch', 'ray', 'mlflow', 'optuna'} & set(sys.modules)"
+    )
+    assert finished("-c", script).returncode == 0
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_a_reader_that_leaves_is_not_an_error(lines: int) -> None:
+    """``python -m ... | head -1``: few lines break the pipe at the last flush, many before."""
+    script = (
+        "import os; from cal import cli\n"
+        "def main():\n"
+        "    for n in range(int(os.environ['LINES_TOLD'])):\n"
+        "        print(n)\n"
+        "    return 0\n"
+        "cli.run(main, module='cal.train')\n"
+    )
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", script],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"LINES_TOLD": str(lines), "PYTHONUNBUFFERED": ""},
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(write)
+    assert (ended.returncode, ended.stderr) == (0, b"")
