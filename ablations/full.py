@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(plan, options, out: Path, begin: float) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    from ablations import execute, preflight, report
+    from ablations import execute, preflight, report, wording
     from ablations.plan import to_json
     from ablations.progress import Progress
     from ablations.rows import rows_of
@@ -130,7 +130,7 @@ def _run(plan, options, out: Path, begin: float) -> int:  # type: ignore[no-unty
         summary = report.write_report(
             plan, rows_of(plan, entries), curves, out=out, provenance=provenance
         )
-        ledger.report(_files(out), note=(out / "report.md").read_text(encoding="utf-8"))
+        ledger.report(_files(out), note=wording.note(summary))
         pages = ledger.view()
     show(answer_table(summary))
     print(f"report: {out / 'report.html'}")

@@ -124,8 +124,8 @@ def compare(contrast: Tree, *, gloss: str = "") -> str:
     if verdicts == {"same_runs"}:
         return f"{arm} and {reference} are the same computation here."
     if len(verdicts) > 1:
-        parts = [f"{_one(effect)} {PLACES[place]}" for place, effect in measured.items()]
-        return f"{arm} against {reference}: {', '.join(parts)}."
+        parts = [f"{PLACES[place]} {_one(effect)}" for place, effect in measured.items()]
+        return f"{arm} against {reference}: {'; '.join(parts)}."
     figures = [f"{_figures(effect)} {PLACES[place]}" for place, effect in measured.items()]
     how = {
         "helps": f"{arm} is better than {reference}",
@@ -144,9 +144,7 @@ def _figures(effect: Tree) -> str:
 
 def _one(effect: Tree) -> str:
     word = {"helps": "better", "hurts": "worse"}.get(effect["verdict"], WORDS[effect["verdict"]])
-    return (
-        f"{word} ({_figures(effect)})" if effect["low"] is None else f"{word}, {_figures(effect)}"
-    )
+    return f"{word}, {_figures(effect)}"
 
 
 def _control(regime: Tree, arm: str, references: Sequence[str]) -> str:

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 MODALITIES: dict[str, tuple[str, ...]] = {
     "handwritten": ("fac", "fou", "kar", "mor", "pix", "zer"),
@@ -20,10 +28,20 @@ MODALITIES: dict[str, tuple[str, ...]] = {
 """Names of the modalities of each data set, in the order of the axis M."""
 
 S = TypeVar("S", bound=BaseModel)
-Unit = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-NonNegative = Annotated[float, Field(ge=0.0)]
-Count = Annotated[int, Field(ge=1)]
+
+
+def _number(value: Any) -> Any:
+    """``true`` is not 1."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "input should be a number")
+    return value
+
+
+Number = BeforeValidator(_number)
+Unit = Annotated[float, Number, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Number, Field(gt=0.0)]
+NonNegative = Annotated[float, Number, Field(ge=0.0)]
+Count = Annotated[int, Number, Field(ge=1)]
 
 
 class ConfigError(ValueError):
@@ -46,7 +64,9 @@ class Data(Section):
     probe_in_training: bool = False  # the control that spends the probe's labels on training
     corrupt_views: tuple[str, ...] = ()  # handwritten: modalities drowned in noise in every part
     corrupt_sigma: NonNegative = 4.0  # handwritten: standard deviation, standardised units
-    snr_db: Annotated[float, Field(ge=-40.0, le=40.0)] = -14.0  # keypad: audio signal to noise, dB
+    snr_db: Annotated[
+        float, Number, Field(ge=-40.0, le=40.0)
+    ] = -14.0  # keypad: audio signal to noise, dB
     image_sigma: NonNegative = 0.5  # keypad: image noise, standard deviation, units of [0, 1]
 
 
@@ -70,7 +90,9 @@ class Contribution(Section):
     combine: Literal["sum", "product"] = "sum"
     lam: Unit = 0.5  # sum: weight of I against D; 0 is D alone, 1 is I alone
     tau: Positive = 0.2  # softmax temperature; below .05 saturated, above .5 nearly uniform
-    ema: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9  # memory of I and D per update; 0 is none
+    ema: Annotated[float, Number, Field(ge=0.0, lt=1.0)] = (
+        0.9  # memory of I and D per update; 0 is none
+    )
     interval: Count = 5  # steps between updates
     start: Unit = 0.1  # part of all steps with uniform W at the beginning
     floor: NonNegative = 1e-3  # in [0, 1/M): W <- floor + (1 - M floor) W
@@ -118,7 +140,7 @@ class Optim(Section):
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
     lr: Positive = 0.05
-    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9  # sgd only
+    momentum: Annotated[float, Number, Field(ge=0.0, lt=1.0)] = 0.9  # sgd only
     weight_decay: NonNegative = 1e-4
     clip: Positive | None = 5.0  # global gradient norm, before k is applied; null: no clipping
     schedule: Literal["cosine", "constant", "step"] = "cosine"
@@ -152,7 +174,7 @@ class Config(Section):
     optim: Optim = Optim()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Annotated[int, Number, Field(ge=0, lt=2**31)] = 0
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -307,14 +329,14 @@ def assignments(words: Sequence[str]) -> dict[str, Any]:
             value: Any = yaml.safe_load(text)
         except yaml.YAMLError:
             raise ConfigError(f"{key}: given {text!r}; allowed: a YAML value") from None
-        value = _number(value)
+        value = _scientific(value)
         for part in reversed(key.split(".")):
             value = {part: value}
         tree = merge(tree, value)
     return tree
 
 
-def _number(value: Any) -> Any:
+def _scientific(value: Any) -> Any:
     """YAML 1.1 reads ``1e-3`` as text; a user means the number."""
     if isinstance(value, str):
         try:

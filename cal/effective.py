@@ -94,8 +94,9 @@ def _data(data: Data) -> Data:
     default = Data()
     if data.name == "handwritten":
         sigma = data.corrupt_sigma if data.corrupt_views else default.corrupt_sigma
-        idle = {"snr_db": default.snr_db, "image_sigma": default.image_sigma}
-        return data.model_copy(update={**idle, "corrupt_sigma": sigma})
+        views = tuple(sorted(set(data.corrupt_views)))
+        idle: dict[str, Any] = {"snr_db": default.snr_db, "image_sigma": default.image_sigma}
+        return data.model_copy(update={**idle, "corrupt_sigma": sigma, "corrupt_views": views})
     return data.model_copy(update={"corrupt_sigma": default.corrupt_sigma})
 
 

@@ -106,10 +106,18 @@ class Optimiser:
         return values.view(-1, *[1] * axes) if self.replicated[name] else values[0]
 
     @torch.no_grad()
-    def step(self, *, lr: Tensor, factors: Mapping[str, Tensor], on_gradient: bool) -> None:
+    def step(
+        self,
+        *,
+        lr: Tensor,
+        factors: Mapping[str, Tensor],
+        on_gradient: bool,
+        additions: Mapping[str, Tensor] | None = None,
+    ) -> None:
         """One update from ``parameter.grad``: clip, then k on the gradient or on the rate.
 
-        ``lr`` [R]; ``factors``: k for the parameters that have one. Clears the gradients.
+        ``lr`` [R]; ``factors``: k for the parameters that have one; ``additions``: noise in the
+        scale of the gradient before clipping, added after k. Clears the gradients.
         """
         grads = {name: p.grad for name, p in self.parameters.items() if p.grad is not None}
         flags = [self.replicated[name] for name in grads]
@@ -122,6 +130,8 @@ class Optimiser:
             if factor is not None and not on_gradient:
                 rate = rate * factor
             grad.mul_(scale)
+            if additions and name in additions:
+                grad.addcmul_(additions[name], self._column(clip, name))
             decay = self._column(self.decay, name)
             if self.name == "sgd":
                 momentum = self._column(self.momentum, name)

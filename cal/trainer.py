@@ -40,6 +40,7 @@ from cal.parallel import Group
 from cal.records import Epoch, Record, Result
 
 State = dict[str, Any]
+PLACE = ("epoch", "step", "looks", "seconds")  # how far a run is
 
 
 @dataclass
@@ -140,7 +141,7 @@ class Trainer:
         )
         self.draws = {name: generators(seeds, name) for name in ("order", "noise", "modulation")}
         self.globals = rng.seeded(derived_seed(seeds[0], "globals"))
-        self.epoch = self.step = 0
+        self.epoch = self.step = self.looks = 0  # looks: at the probe, which rotates
         self.seconds = 0.0  # spent in training steps
         self._kl = torch.zeros(len(configs), len(shapes))
         self._loss = torch.zeros(len(configs))
@@ -194,15 +195,14 @@ class Trainer:
         loss.sum().backward()
         view = BatchView(self.network.fusion, outputs.z, batch.labels)
         factors = self._factors(method.scale(view, self.group.mean))
-        if method.noise:
-            self._add_gradient_noise(factors)
+        noise = self._gradient_noise() if method.noise else {}
         rates = [
             learning_rate(c.optim, step=self.step, steps=self.steps, epoch=self.epoch)
             for c in self.configs
         ]
         lr = torch.tensor(rates, device=self.device)
         on_gradient = method.apply == "gradient"
-        self.optimiser.step(lr=lr, factors=factors, on_gradient=on_gradient)
+        self.optimiser.step(lr=lr, factors=factors, on_gradient=on_gradient, additions=noise)
         return loss.detach(), outputs.kl.detach()
 
     def _factors(self, k: Tensor) -> dict[str, Tensor]:
@@ -218,20 +218,21 @@ class Trainer:
             )
         return factors
 
-    def _add_gradient_noise(self, factors: dict[str, Tensor]) -> None:
-        """N(0, std(g)^2) on every modality's gradient, so that k g + noise is what remains."""
-        for name, factor in factors.items():
-            grad = self.owners[name].parameter.grad
+    def _gradient_noise(self) -> dict[str, Tensor]:
+        """N(0, std(g)^2) for the gradient g of each modality's own parameters."""
+        drawn = {}
+        for name, owner in self.owners.items():
+            grad = owner.parameter.grad
             if grad is None:
                 continue
-            owner = self.owners[name]
             shape = grad.shape[1:] if owner.replicated else grad.shape
             noise = self._drawn("modulation", partial(_standard_normal, shape))
             own = 0 if not owner.replicated else 2 if owner.modality is None else 1  # leading axes
             # One row a replica and modality: a sum over several axes would depend on R.
             std = grad.flatten(own).std(-1, correction=0)
-            scale = std.view(*std.shape, *[1] * (grad.dim() - own)) / factor
-            grad.add_(noise.view_as(grad).to(grad.device) * scale)
+            scale = std.view(*std.shape, *[1] * (grad.dim() - own))
+            drawn[name] = noise.view_as(grad).to(grad.device) * scale
+        return drawn
 
     @torch.no_grad()
     def _look(self, masks: Tensor, samples: int | None) -> ProbeView:
@@ -240,7 +241,8 @@ class Trainer:
         total = self.probe_part.labels.shape[1]
         count = min(samples or total, total)
         count -= count % self.group.world
-        start = (self.step * count) % total if count < total else 0
+        start = (self.looks * count) % total if count < total else 0
+        self.looks += 1
         index = (torch.arange(start, start + count, device=self.device) % total)[None]
         shard = self.group.shard(index, axis=1).expand(len(self.configs), -1)
         probe = self.probe_part if shard.shape[1] == total else self.probe_part.batch(shard)
@@ -250,7 +252,15 @@ class Trainer:
         return ProbeView(logits, self.network.heads(z).transpose(-1, -2), probe.labels)
 
     def _epoch_records(self) -> tuple[Record, ...]:
-        """What the epoch did, per replica; validated every ``validate_every`` epochs."""
+        """What the epoch did, per replica; validated every ``validate_every`` epochs.
+
+        Raises ``FloatingPointError`` for a run that diverged.
+        """
+        if not bool(self._loss.isfinite().all()):
+            losses = ", ".join(f"{loss:g}" for loss in self._loss.tolist())
+            raise FloatingPointError(
+                f"train/loss is {losses} at epoch {self.epoch}: lower optim.lr"
+            )
         train = self.config.train
         due = self.epoch % train.validate_every == 0 or self.epoch == train.epochs
         validation = score(self.network, self.select_part) if due else [{} for _ in self.configs]
@@ -284,7 +294,7 @@ class Trainer:
             "method": self.method.state_dict(),
             "draws": {n: [g.get_state() for g in gs] for n, gs in self.draws.items()},
             "globals": self.globals,
-            "place": {"epoch": self.epoch, "step": self.step, "seconds": self.seconds},
+            "place": {name: getattr(self, name) for name in PLACE},
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -296,8 +306,8 @@ class Trainer:
             for generator, value in zip(self.draws[name], saved, strict=True):
                 generator.set_state(value)
         self.globals = state["globals"]
-        self.epoch, self.step = state["place"]["epoch"], state["place"]["step"]
-        self.seconds = state["place"]["seconds"]
+        for key in PLACE:
+            setattr(self, key, state["place"][key])
 
 
 def _standard_normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:

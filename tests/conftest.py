@@ -1,22 +1,38 @@
-"""Every test has its own home, no store or cluster from outside, and one thread of torch.
+"""Every test has a home of its own, no store or cluster from outside, and one thread of torch.
 
 One thread: sums over several threads are added in another order, and our runs promise bits.
 """
 
+import os
+import shutil
+import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import torch
 
-torch.set_num_threads(1)
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before collection, because importing ``cal.adapters.ray_cluster`` writes a token."""
+    home = tempfile.mkdtemp(prefix="cal-lab-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    os.environ["CAL_HOME"] = home
+    for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def own_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """CAL_HOME for the whole session."""
-    patch = pytest.MonkeyPatch()
+def _one_thread() -> None:
+    """Torch is opened here, not at the top: the conftest of a run without it still imports."""
+    if find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's own ``CAL_HOME``; fixtures of wider scope see the session's."""
     home = tmp_path_factory.mktemp("home")
-    patch.setenv("CAL_HOME", str(home))
-    for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):
-        patch.delenv(name, raising=False)
+    monkeypatch.setenv("CAL_HOME", str(home))
     return home

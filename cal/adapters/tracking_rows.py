@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from cal.cli import StoppedError
 from cal.config import Config, ConfigError, flatten
 from cal.records import Epoch
 
@@ -17,7 +18,7 @@ PARAM_LENGTH = 6000  # MLflow cuts longer values with only a warning
 FINAL = ("test/", "time/")  # metrics of a whole run; all others are curves over epochs
 
 
-class LedgerError(RuntimeError):
+class LedgerError(StoppedError):
     """The store failed in the middle of the work: one line. Nothing finished is lost."""
 
 

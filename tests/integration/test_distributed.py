@@ -115,8 +115,7 @@ def test_a_worker_killed_with_9_resumes_bit_for_bit(cluster: None, tmp_path: Pat
     assert isinstance(seen[-1], Epoch), "the run ended before it could be killed"
     os.kill(worker_pid(), signal.SIGKILL)
     with pytest.raises(ray.exceptions.WorkerCrashedError):
-        for reference in stream:
-            ray.get(reference)
+        ray.get(list(stream))
     again = [record for reference in ray_train.stream(killed) for record in ray.get(reference)]
     first = parameters(tmp_path, "undisturbed")
     for name, value in parameters(tmp_path, "killed").items():

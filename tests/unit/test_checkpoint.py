@@ -80,7 +80,9 @@ def test_nothing_is_revived_by_running_code(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_of_storage_is_one_line() -> None:
-    with pytest.raises(ConfigError, match="CAL_HOME: given nowhere://x; cannot be opened") as caught:
+    with pytest.raises(
+        ConfigError, match="CAL_HOME: given nowhere://x; cannot be opened"
+    ) as caught:
         checkpoint.load("nowhere://x", KEY)
     assert "\n" not in str(caught.value)
 

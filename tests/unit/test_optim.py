@@ -54,8 +54,8 @@ def test_twenty_steps_equal_torch(name: str, decay: float) -> None:
     start = gradients(7, 1, 3, 4)[0]
     theirs = torch.nn.Parameter(start.clone())
     reference = THEIRS[name]([theirs], decay)
-    optimiser = ours(Optim.model_validate({"name": name, "weight_decay": decay, "clip": None}),
-                     w=start)  # fmt: skip
+    config = Optim.model_validate({"name": name, "weight_decay": decay, "clip": None})
+    optimiser = ours(config, w=start)
     for grad in gradients(8, 1, 3, 4):
         theirs.grad = grad.clone()
         reference.step()

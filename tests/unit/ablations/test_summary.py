@@ -9,7 +9,7 @@ import pytest
 from ablations.rows import Row, by_condition, by_seed, noise_groups, rows_of, runs_csv
 from ablations.statistics import describe, paired
 from ablations.summary import comparable, summarise
-from ablations.wording import answer, compare, headline, limits, method, note, verdict_words
+from ablations.wording import method, note, verdict_words
 
 
 def test_a_variant_has_mean_sd_n_and_paired_differences(study: Any) -> None:
@@ -225,97 +225,3 @@ def test_metrics_are_read_by_name() -> None:
     assert by_condition(metrics) == {"clean": {"accuracy": 0.5}}
     running = Row("r", "a", 0, "h", "RUNNING", metrics)
     assert by_seed([running], metric="test/clean/accuracy") == {}
-
-
-# --- words
-
-
-def effect(low: float | None, high: float | None, verdict: str, n: int = 10) -> dict[str, Any]:
-    if low is None or high is None:
-        return {"difference": 0.01, "half_width": None, "low": None, "high": None} | {
-            "verdict": verdict,
-            "n": n,
-        }
-    middle = (low + high) / 2
-    return {"difference": middle, "half_width": (high - low) / 2, "low": low, "high": high} | {
-        "verdict": verdict,
-        "n": n,
-    }
-
-
-BETTER, WORSE = effect(0.01, 0.03, "helps"), effect(-0.03, -0.01, "hurts")
-OPEN, ALONE = effect(-0.01, 0.02, "undecided"), effect(None, None, "no_interval", 1)
-SAME = effect(None, None, "same_runs")
-
-
-@pytest.mark.parametrize(
-    ("clean", "robust", "said"),
-    [
-        (
-            BETTER,
-            BETTER,
-            "a is better than b: +2.00 +- 1.00 points on clean data, "
-            "+2.00 +- 1.00 points under noise.",
-        ),
-        (
-            WORSE,
-            WORSE,
-            "a is worse than b: -2.00 +- 1.00 points on clean data, "
-            "-2.00 +- 1.00 points under noise.",
-        ),
-        (
-            BETTER,
-            OPEN,
-            "a against b: better, +2.00 +- 1.00 points on clean data, undecided, "
-            "+0.50 +- 1.50 points (-1.00 to +2.00 remain possible) under noise.",
-        ),
-        (
-            ALONE,
-            ALONE,
-            "a against b has no interval: +1.00 points on clean data, +1.00 points under noise.",
-        ),
-        (SAME, SAME, "a and b are the same computation here."),
-    ],
-)
-def test_a_contrast_in_words(clean: Any, robust: Any, said: str) -> None:
-    found = compare({"arm": "a", "reference": "b", "clean": clean, "robust": robust})
-    assert found.replace("\u00b1", "+-").replace("\u2212", "-") == said
-
-
-@pytest.mark.parametrize("clean", [BETTER, WORSE, OPEN, ALONE, SAME])
-@pytest.mark.parametrize("robust", [BETTER, WORSE, OPEN, ALONE, SAME])
-def test_no_words_ever_claim_that_there_is_no_effect(clean: Any, robust: Any) -> None:
-    contrast = {"arm": "a", "reference": "b", "clean": clean, "robust": robust}
-    for text in (compare(contrast), verdict_words(clean, robust)):
-        assert "no effect" not in text
-        assert "equal" not in text
-
-
-def test_the_probe_control_stands_beside_a_claim_over_joint(study: Any) -> None:
-    regime = summarise(study.plan, study.rows)["regimes"]["views"]
-    first, second, *_ = regime["answer"]
-    assert first.startswith("cal is better than joint:")
-    assert second.startswith("cal is better than joint-probe (joint training on the probe's labels")
-    alone = answer(regime, references=["joint", "symmetric"])
-    assert alone[1].startswith("No control here trains on the probe's labels")
-
-
-def test_limits_say_what_undecided_means(study: Any) -> None:
-    regime = summarise(study.plan, study.rows)["regimes"]["views"]
-    assert limits(regime) == (
-        "4 paired seeds; undecided: the interval holds 0, which is not evidence of no effect."
-    )
-
-
-def test_the_headline_tells_the_first_primary_contrast_of_every_regime(study: Any) -> None:
-    summary = summarise(study.plan, study.rows)
-    assert headline(summary).startswith("cal \u2212 joint, points clean / robust: views +5.00")
-    assert "; sound +5.00" in headline(summary)
-    assert note(summary).splitlines()[0] == headline(summary)
-
-
-def test_a_study_without_contrasts_has_no_answer_but_a_report(study: Any) -> None:
-    plan = replace(study.plan, contrasts=())
-    summary = summarise(plan, study.rows)
-    assert summary["headline"] == "small: no contrast is declared"
-    assert "declares no contrast" in summary["regimes"]["views"]["answer"][0]
