@@ -22,7 +22,7 @@ env:
 			fi; \
 		done; \
 	done; \
-	echo "$(if $(PYTHON),PYTHON=$(PYTHON) is not,found no) Python 3.11, 3.12 or 3.13 that runs:" \
+	echo "$(if $(PYTHON),PYTHON=$(PYTHON) is not a,found no) Python 3.11, 3.12 or 3.13 that runs:" \
 		"install one, or give its path: make PYTHON=/path/to/python3.12" >&2; exit 2
 
 ablation: env  ## the full ablation on the embedded data; ARGS="--seeds 3" passes options

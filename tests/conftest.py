@@ -21,6 +21,12 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop(name, None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Units first, what starts Ray last: a living thread of Ray would miss what units hide."""
+    rank = {"tests/unit": 0, "tests/integration": 2}
+    items.sort(key=lambda item: rank.get("/".join(item.nodeid.split("/")[:2]), 1))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     """Torch is opened here, not at the top: the conftest of a run without it still imports."""

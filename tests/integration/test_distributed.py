@@ -106,7 +106,7 @@ def parameters(folder: Path, key: str) -> dict[str, Tensor]:
 
 
 def test_a_worker_killed_with_9_resumes_bit_for_bit(cluster: None, tmp_path: Path) -> None:
-    config = small(train={"epochs": 60, "validate_every": 20})
+    config = small(train={"epochs": 200, "validate_every": 50})
     undisturbed = Job(config, "undisturbed", str(tmp_path), every_s=0)
     whole: list[Record] = list(resumable(undisturbed, Trainer([config])))
     killed = Job(config, "killed", str(tmp_path), every_s=0)

@@ -21,15 +21,6 @@ ARMS = (
 PLAN = '{"arms": ["cal", "joint"]}'
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with its tables, made once a session."""
-    folder = tmp_path_factory.getbasetemp() / "tracking-template"
-    if not (folder / "mlflow.db").exists():
-        open_ledger(f"sqlite:///{folder}/mlflow.db", artifacts=str(folder))
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
 def home(template: Path, tmp_path: Path) -> Path:
     shutil.copyfile(template, tmp_path / "mlflow.db")

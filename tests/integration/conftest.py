@@ -1,0 +1,16 @@
+"""Fixtures that several integration tests share."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with its tables, made once a session."""
+    folder = tmp_path_factory.getbasetemp() / "tracking-template"
+    from cal.adapters.tracking import open_ledger
+
+    if not (folder / "mlflow.db").exists():
+        open_ledger(f"sqlite:///{folder}/mlflow.db", artifacts=str(folder))
+    return folder / "mlflow.db"
