@@ -134,4 +134,4 @@ def test_the_bare_command_runs_and_stops(head: Head) -> None:
     assert f"ledger sqlite:///{head.home / 'cal-lab' / 'mlflow.db'}" in seen, seen[-3000:]
     assert "; backend worker" in seen, seen[-3000:]
     assert head.job("stop", job).returncode == 0
-    assert "STOPPED" in head.job("status", job).stdout
+    assert "was stopped" in head.job("status", job).stdout
