@@ -91,7 +91,10 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    time.sleep(12)
+    assert process.stderr is not None
+    while "; backend worker" not in process.stderr.readline():
+        assert process.poll() is None
+    time.sleep(2)  # runs are under way
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
