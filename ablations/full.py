@@ -102,23 +102,23 @@ def _run(plan, options, out: Path, begin: float) -> int:  # type: ignore[no-unty
     asked = execute.Backend(options.backend, options.workers, options.gpus_per_run)
     backend = execute.choose(plan, asked)
     variants = [Variant(a.name, a.title, "", a.switches) for a in plan.arms]
-    with open_ledger(home.tracking_uri(), artifacts=home.artifacts(), progress=_say) as ledger:
+    with open_ledger(home.tracking_uri(), artifacts=home.artifacts(), progress=cli.say) as ledger:
         titles = {name: plan.titles[name] for name in plan.regimes}
         ledger.begin(
             plan.study, regimes=titles, variants=variants, plan=to_json(plan), title=plan.title
         )
         runs = execute.missing(plan, ledger)
         if runs:
-            _say("preflight: does every switch act?")
+            cli.say("preflight: does every switch act?")
             for line in preflight.check(plan):
-                _say(f"  {line}")
+                cli.say(f"  {line}")
             place = ray_cluster.connect(cpus=options.workers)
-            _say(f"{place}; backend {backend.name} ({backend.why})")
+            cli.say(f"{place}; backend {backend.name} ({backend.why})")
             done = len(plan.runs) - len(runs)
             with Progress(runs, done=done, places=execute.places(backend)) as progress:
                 execute.execute(runs, ledger, backend=backend, listener=progress)
             ray_cluster.disconnect()
-        _say("aggregating over seeds")
+        cli.say("aggregating over seeds")
         for _ in execute.aggregate(plan, ledger):
             pass
         entries, curves = ledger.rows(plan.study), ledger.curves(plan.study)
@@ -142,10 +142,6 @@ def _files(out: Path) -> dict[str, Path]:
     names = ("report.html", "report.md", "summary.json", "runs.csv")
     figures = {f"figures/{path.name}": path for path in sorted((out / "figures").iterdir())}
     return {name: out / name for name in names} | figures
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

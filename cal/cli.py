@@ -39,6 +39,11 @@ def run(main: Callable[[], int], *, module: str) -> NoReturn:
     raise SystemExit(code)
 
 
+def say(text: str) -> None:
+    """Progress, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def interruptible() -> None:
     """SIGTERM (``ray job stop``) ends a command as Ctrl-C does. Ray replaces the handler at
     ``ray.init``: call again after it.

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     key = run_hash(config)
     parts = data.load(config.data, seed=config.seed)
     print(f"ledger {home.tracking_uri()}\nrun {key[:16]}", flush=True)
-    with open_ledger(home.tracking_uri(), artifacts=home.artifacts(), progress=_say) as ledger:
+    with open_ledger(home.tracking_uri(), artifacts=home.artifacts(), progress=cli.say) as ledger:
         ledger.begin(STUDY, regimes={config.data.name: ""}, lease=False)
         entry = ledger.find(config.data.name, key)
         if entry is not None and entry.status == "FINISHED":
@@ -97,7 +97,7 @@ def _records(config: Config, key: str, options: argparse.Namespace) -> Iterator[
         return
     from cal.adapters import ray_cluster, ray_train
 
-    _say(ray_cluster.connect(cpus=options.workers))
+    cli.say(ray_cluster.connect(cpus=options.workers))
     cli.interruptible()
     try:
         for batch in ray_train.train_records(
@@ -130,10 +130,6 @@ def _tell(metrics: Any) -> None:
     for name in ("test/clean/accuracy", "test/clean/nll", "test/clean/ece", "test/robust/accuracy"):
         if name in metrics:
             print(f"{name} {metrics[name]:.4f}")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
