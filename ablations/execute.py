@@ -6,14 +6,15 @@ whose worker dies is submitted anew and resumes from its checkpoint.
 
 import math
 import traceback
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ablations.plan import Plan, Run
-from cal import cli, data, home
+from cal import data, home
 from cal.adapters import ray_cluster, ray_train
 from cal.adapters.tracking import Data, Seed
+from cal.config import ConfigError
 from cal.records import Epoch, Result
 from cal.running import Job
 
@@ -22,6 +23,7 @@ import ray  # isort: skip  authentication (ray_cluster) comes before Ray
 if TYPE_CHECKING:
     from cal.adapters.tracking_ledger import Ledger
 
+T = TypeVar("T")
 LARGE = ("resnet18",)  # encoders that fill a device of their own
 ATTEMPTS = 4  # of a run whose worker died
 AHEAD = 2  # runs queued beyond those that fit, so that no worker waits for the driver
@@ -35,11 +37,11 @@ LOST: tuple[type[Exception], ...] = (
 
 @dataclass(frozen=True)
 class Backend:
-    """How runs are executed: ``worker`` or ``ray-train``; ``why`` says who chose it."""
+    """How runs are executed, or what was asked for; ``why`` says who chose it."""
 
-    name: str
+    name: str  # worker or ray-train; auto: left to ``choose``
     workers: int | None  # worker: runs at a time; ray-train: data-parallel workers of a run
-    gpus: float
+    gpus: float | None  # of each worker; None: left to ``choose``
     why: str = "as asked"
     checkpoint_s: float = 5.0
 
@@ -67,21 +69,44 @@ class Active:
     attempt: int = 1
 
 
-def choose(plan: Plan, backend: Backend) -> Backend:
-    """Resolve ``auto`` by network size and devices."""
-    if backend.name != "auto":
-        return backend
+def choose(plan: Plan, asked: Backend, *, devices: float) -> Backend:
+    """Resolve what was left open by network size and ``devices``, the GPUs there are."""
     large = any(run.config.model.encoder in LARGE for run in plan.runs)
-    name = "ray-train" if large else "worker"
-    why = "large networks" if large else "small networks share warm workers"
-    return Backend(name, backend.workers, backend.gpus, f"auto: {why}", backend.checkpoint_s)
+    chosen = asked
+    if chosen.name == "auto":
+        name = "ray-train" if large else "worker"
+        why = "large networks" if large else "small networks share warm workers"
+        chosen = replace(chosen, name=name, why=f"auto: {why}")
+    if chosen.gpus is None:
+        chosen = replace(chosen, gpus=1.0 if large and devices >= 1 else 0.0)
+    return chosen
+
+
+def check_room(backend: Backend, *, devices: float, grows: bool) -> None:
+    """Raises ``ConfigError`` for GPUs that can never be had; a cluster that ``grows`` may wait."""
+    if backend.gpus and devices < backend.gpus and not grows:
+        raise ConfigError(
+            f"--gpus-per-run: given {backend.gpus:g}; allowed: at most {devices:g}, the GPUs of "
+            "this machine"
+        )
+
+
+def each(function: Callable[[str], T], items: Iterable[str]) -> Iterator[T]:
+    """``map`` by tasks of the cluster."""
+    task: Any = ray.remote(num_cpus=1)(_apply)
+    for reference in [task.remote(function, item) for item in items]:
+        yield ray.get(reference)
+
+
+def _apply(function: Callable[[str], T], item: str) -> T:
+    return function(item)
 
 
 def places(backend: Backend) -> int:
     """How many runs the cluster holds at a time, at least 1."""
     per_run = (backend.workers or 1) if backend.name == "ray-train" else 1
     fit = ray_cluster.slots() / per_run
-    if backend.gpus > 0:
+    if backend.gpus:
         fit = ray_cluster.slots("GPU") / (backend.gpus * per_run)
     limit = backend.workers if backend.name == "worker" and backend.workers else math.inf
     return max(1, int(min(fit, limit)))
@@ -105,7 +130,6 @@ def execute(
     waiting, failed = list(reversed(runs)), list[str]()
     active: dict[Any, Active] = {}
     room = places(backend) + AHEAD
-    cli.interruptible()  # ray.init put its own handler in place
     try:
         while waiting or active:
             while waiting and len(active) < room:
@@ -134,8 +158,8 @@ def _begin(run: Run, ledger: "Ledger", backend: Backend, listener: Listener) -> 
 def _submit(run: Run, backend: Backend) -> Any:
     job = Job(run.config, run.hash, home.checkpoints(), backend.checkpoint_s)
     if backend.name == "ray-train":
-        return ray_train.stream_train(job, workers=backend.workers or 1, gpus=backend.gpus)
-    return ray_train.stream(job, gpus=backend.gpus)
+        return ray_train.stream_train(job, workers=backend.workers or 1, gpus=backend.gpus or 0.0)
+    return ray_train.stream(job, gpus=backend.gpus or 0.0)
 
 
 def _advance(

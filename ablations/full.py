@@ -9,9 +9,14 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cal import cli, home
 from cal.config import ConfigError, assignments
+
+if TYPE_CHECKING:
+    from ablations.plan import Plan
+    from cal.adapters.tracking_ledger import Ledger
 
 EXAMPLES = """examples:
   python -m ablations.full                          the default study on the embedded data
@@ -49,7 +54,10 @@ def parser() -> argparse.ArgumentParser:
         help="worker: runs at a time; ray-train: data-parallel workers of each run",
     )
     p.add_argument(
-        "--gpus-per-run", type=float, default=0.0, metavar="G", help="GPUs of each worker (0)"
+        "--gpus-per-run",
+        type=float,
+        metavar="G",
+        help="GPUs of each worker (1 for large networks where there are any, else 0)",
     )
     p.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     p.add_argument("assignments", nargs="*", metavar="FIELD=VALUE", help="changes of the base")
@@ -66,11 +74,11 @@ def _count(text: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; see ``cal.cli`` for its exit codes."""
     options = parser().parse_args(arguments)
-    from ablations.plan import make_plan
+    from ablations.plan import make_plan, to_json
     from ablations.study import read_study
 
     begin = time.monotonic()
-    if options.gpus_per_run < 0:
+    if options.gpus_per_run is not None and options.gpus_per_run < 0:
         raise ConfigError(f"--gpus-per-run: given {options.gpus_per_run}; allowed: 0 or more")
     overrides = assignments(options.assignments)
     study = read_study(options.config)
@@ -85,63 +93,68 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = home.resolve(options.out)
     print(f"ledger {home.tracking_uri()}\nreport goes to {out}", flush=True)
     from ablations.report import check_out
-
-    check_out(out)
-    return _run(plan, options, out, begin)
-
-
-def _run(plan, options, out: Path, begin: float) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    from ablations import execute, preflight, report, wording
-    from ablations.plan import to_json
-    from ablations.progress import Progress
-    from ablations.rows import rows_of
-    from ablations.terminal import answer_table, show
-    from cal.adapters import ray_cluster
     from cal.adapters.tracking import Variant, open_ledger
 
-    asked = execute.Backend(options.backend, options.workers, options.gpus_per_run)
-    backend = execute.choose(plan, asked)
-    variants = [Variant(a.name, a.title, "", a.switches) for a in plan.arms]
+    check_out(out)
+    variants = [Variant(arm.name, arm.title, "", arm.switches) for arm in plan.arms]
     with open_ledger(home.tracking_uri(), artifacts=home.artifacts(), progress=cli.say) as ledger:
-        titles = {name: plan.titles[name] for name in plan.regimes}
         ledger.begin(
-            plan.study, regimes=titles, variants=variants, plan=to_json(plan), title=plan.title
+            plan.study,
+            regimes={name: plan.titles[name] for name in plan.regimes},
+            variants=variants,
+            plan=to_json(plan),
+            title=plan.title,
         )
-        runs = execute.missing(plan, ledger)
-        if runs:
-            cli.say("preflight: does every switch act?")
-            for line in preflight.check(plan):
-                cli.say(f"  {line}")
-            place = ray_cluster.connect(cpus=options.workers)
-            cli.say(f"{place}; backend {backend.name} ({backend.why})")
-            done = len(plan.runs) - len(runs)
-            with Progress(runs, done=done, places=execute.places(backend)) as progress:
-                execute.execute(runs, ledger, backend=backend, listener=progress)
-            ray_cluster.disconnect()
-        cli.say("aggregating over seeds")
-        for _ in execute.aggregate(plan, ledger):
-            pass
-        entries, curves = ledger.rows(plan.study), ledger.curves(plan.study)
-        provenance = report.provenance_of(
-            command=shlex.join(["python", "-m", "ablations.full", *sys.argv[1:]]),
-            git=(entry.tags.get("cal.git", "") for entry in entries),
-            wall_s=round(time.monotonic() - begin, 1),
-        )
-        summary = report.write_report(
-            plan, rows_of(plan, entries), curves, out=out, provenance=provenance
-        )
-        ledger.report(_files(out), note=wording.note(summary))
-        pages = ledger.view()
+        _train(plan, options, ledger)
+        return _tell(plan, ledger, out, begin)
+
+
+def _train(plan: "Plan", options: argparse.Namespace, ledger: "Ledger") -> None:
+    """Preflight and execute what the ledger lacks."""
+    from ablations import execute, preflight
+    from ablations.progress import Progress
+    from cal.adapters import ray_cluster
+
+    runs = execute.missing(plan, ledger)
+    if not runs:
+        return
+    cli.say(ray_cluster.connect(cpus=options.workers))
+    asked = execute.Backend(options.backend, options.workers, options.gpus_per_run)
+    devices = ray_cluster.slots("GPU")
+    backend = execute.choose(plan, asked, devices=devices)
+    execute.check_room(backend, devices=devices, grows=not ray_cluster.ours())
+    gpus = f", {backend.gpus:g} GPUs a worker" if backend.gpus else ""
+    cli.say(f"backend {backend.name} ({backend.why}){gpus}\npreflight: does every switch act?")
+    for line in preflight.check(plan, over=execute.each):
+        cli.say(f"  {line}")
+    done, places = len(plan.runs) - len(runs), execute.places(backend)
+    with Progress(runs, done=done, places=places) as progress:
+        execute.execute(runs, ledger, backend=backend, listener=progress)
+    ray_cluster.disconnect()
+
+
+def _tell(plan: "Plan", ledger: "Ledger", out: Path, begin: float) -> int:
+    """Aggregate over seeds, report, and show the answer."""
+    from ablations import execute, report, wording
+    from ablations.rows import rows_of
+    from ablations.terminal import answer_table, show
+
+    cli.say("aggregating over seeds")
+    for _ in execute.aggregate(plan, ledger):
+        pass
+    entries, curves = ledger.rows(plan.study), ledger.curves(plan.study)
+    provenance = report.provenance_of(
+        command=shlex.join(["python", "-m", "ablations.full", *sys.argv[1:]]),
+        git=(entry.tags.get("cal.git", "") for entry in entries),
+        wall_s=round(time.monotonic() - begin, 1),
+    )
+    rows = rows_of(plan, entries)
+    summary, names = report.write_report(plan, rows, curves, out=out, provenance=provenance)
+    ledger.report({name: out / name for name in names}, note=wording.note(summary))
+    ledger.view()
     show(answer_table(summary))
-    print(f"report: {out / 'report.html'}")
-    print("`make ui` opens MLflow:", *(page.title for page in pages[:4]), sep="\n  ")
+    print(f"report: {out / 'report.html'}\nMLflow: `make ui` prints the address of each page")
     return cli.SOME_FAILED if summary["failed"] else cli.DONE
-
-
-def _files(out: Path) -> dict[str, Path]:
-    names = ("report.html", "report.md", "summary.json", "runs.csv")
-    figures = {f"figures/{path.name}": path for path in sorted((out / "figures").iterdir())}
-    return {name: out / name for name in names} | figures
 
 
 if __name__ == "__main__":

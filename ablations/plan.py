@@ -96,16 +96,16 @@ def make_plan(
                 allowed = ", ".join(names)
                 raise ConfigError(f"contrasts: given {name!r}; allowed: {allowed}")
     chosen = {name: _seeds(regime.seeds, seeds) for name, regime in study.regimes.items()}
-    runs: dict[str, Run] = {}
+    runs: dict[tuple[str, str], Run] = {}
     cells: dict[tuple[str, str], tuple[str, ...]] = {}
     for regime, spec in study.regimes.items():
         base = merge(merge(study.base, spec.config), overrides or {})
         for seed, arm in product(chosen[regime], arms):
             config = _config(base, arm, regime, seed)
             key = run_hash(config)
-            before = runs.get(key)
+            before = runs.get((regime, key))
             shared = (*before.arms, arm.name) if before else (arm.name,)
-            runs[key] = Run(key, regime, seed, effective(config), shared)
+            runs[regime, key] = Run(key, regime, seed, effective(config), shared)
             cells[regime, arm.name] = (*cells.get((regime, arm.name), ()), key)
     return Plan(
         study=study.name,
@@ -133,6 +133,8 @@ def _config(base: Mapping[str, Any], arm: Arm, regime: str, seed: int) -> Config
 
 def _seeds(given: int | Sequence[int], cap: int | None) -> tuple[int, ...]:
     listed = tuple(range(given)) if isinstance(given, int) else tuple(given)
+    if len(set(listed)) < len(listed):
+        raise ConfigError(f"regimes: given seeds {list(listed)}; allowed: each seed once")
     if cap is None:
         return listed
     return listed[:cap] if cap <= len(listed) else (*listed, *range(len(listed), cap))

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 
 from ablations.plan import Run
-from cal.records import Epoch
+from cal.records import Epoch, news
 
 EVERY_S = 15.0  # between lines where there is no terminal
 SHOWN = 8  # runs under way that the table lists
@@ -30,6 +30,7 @@ class Progress:
         self.begun: dict[str, float] = {}
         self.now: dict[str, tuple[Run, Epoch | None]] = {}
         self.accuracy: dict[str, float] = {}
+        self.told: dict[str, set[str]] = {}  # warnings, by run
         self.console = Console(stderr=True)
         self.live: Live | None = None
         self.last_line = time.monotonic()
@@ -60,7 +61,7 @@ class Progress:
         self.now[run.hash] = (run, record)
         if "val/accuracy" in record.metrics:
             self.accuracy[run.hash] = record.metrics["val/accuracy"]
-        for warning in record.warnings:
+        for warning in news(record, self.told.setdefault(run.hash, set())):
             self.console.print(f"{run.regime} {run.arms[0]} seed {run.seed}: {warning}")
         self._show()
 
@@ -71,6 +72,7 @@ class Progress:
             self.seconds.setdefault(run.regime, []).append(time.monotonic() - begun)
         self.now.pop(run.hash, None)
         self.accuracy.pop(run.hash, None)
+        self.told.pop(run.hash, None)
         self.left[run.regime] -= 1
         self.done += not error
         self.failed += bool(error)

@@ -40,12 +40,12 @@ def write_report(
     *,
     out: Path,
     provenance: Mapping[str, Any],
-) -> Tree:
+) -> tuple[Tree, tuple[str, ...]]:
     """Write the four files and ``figures/`` into ``out``, each at once or not at all.
 
     summary.json comes last: where it is new, so are the others. ``provenance``: what may differ
-    between equal studies, see ``provenance_of``. Gives back the summary. Raises ``ConfigError``
-    for a folder that cannot be written.
+    between equal studies, see ``provenance_of``. Gives back the summary and the files' names.
+    Raises ``ConfigError`` for a folder that cannot be written.
     """
     from ablations.drawing import (
         files,
@@ -63,7 +63,7 @@ def write_report(
     contents["summary.json"] = _json(summary).encode()
     for name, data in contents.items():
         _write(out / name, data)
-    return summary
+    return summary, tuple(contents)
 
 
 def check_out(out: Path) -> None:
@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command=shlex.join(["python", "-m", "ablations.report", *given]),
         git=(entry.tags.get("cal.git", "") for entry in entries),
     )
-    summary = write_report(plan, rows_of(plan, entries), curves, out=out, provenance=provenance)
+    summary, _ = write_report(plan, rows_of(plan, entries), curves, out=out, provenance=provenance)
     show(answer_table(summary))
     print(f"report: {out / 'report.html'}")
     return cli.SOME_FAILED if summary["failed"] else cli.DONE

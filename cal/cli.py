@@ -45,9 +45,7 @@ def say(text: str) -> None:
 
 
 def interruptible() -> None:
-    """SIGTERM (``ray job stop``) ends a command as Ctrl-C does. Ray replaces the handler at
-    ``ray.init``: call again after it.
-    """
+    """SIGTERM (``ray job stop``) ends a command as Ctrl-C does; to repeat after ``ray.init``."""
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt

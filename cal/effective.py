@@ -137,7 +137,7 @@ def run_hash(config: Config) -> str:
 @lru_cache
 def content_digests(name: str) -> tuple[str, ...]:
     """SHA-256 of the data set's packaged files."""
-    from cal.data.digests import SHA256
+    from cal.digests import SHA256
 
     return tuple(SHA256[name].values())
 

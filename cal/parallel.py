@@ -1,9 +1,12 @@
-"""What data-parallel workers share: who they are, and the mean of a tensor over all of them."""
+"""What data-parallel workers share: who they are, means over all of them, the first one's word."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,14 @@ class Group:
         total = tensor.clone()
         torch.distributed.all_reduce(total)
         return total / self.world
+
+    def first_one_s(self, value: T) -> T:
+        """The value of worker 0, on every worker (what the others gave is not looked at)."""
+        if self.world == 1:
+            return value
+        box = [value]
+        torch.distributed.broadcast_object_list(box)
+        return box[0]
 
     def shard(self, tensor: Tensor, *, axis: int) -> Tensor:
         """This worker's equal part of an axis that every worker drew alike."""

@@ -25,6 +25,13 @@ class Epoch:
     warnings: tuple[str, ...] = ()
 
 
+def news(record: Epoch, told: set[str]) -> list[str]:
+    """Those warnings whose subject (before the colon) is not in ``told`` yet, where it is put."""
+    fresh = [line for line in record.warnings if line.partition(":")[0] not in told]
+    told.update(line.partition(":")[0] for line in fresh)
+    return fresh
+
+
 @dataclass(frozen=True)
 class Predictions:
     """One condition's per-sample outcome on the report part, in the order of the sample ids."""

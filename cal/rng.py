@@ -1,10 +1,13 @@
-"""The global random states (Python, NumPy, torch) as plain data, and a run's own set of them.
+"""A run's random numbers: a generator for each purpose, and the global states as plain data.
 
-Our code draws only from its own generators; dropout and third-party code draw from these.
+Our code draws only from its own generators, each part from another, so that adding a part leaves
+the others as they were. Dropout and third-party code draw from the global states (Python, NumPy,
+torch), of which a run has its own set.
 """
 
+import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +15,17 @@ import numpy as np
 import torch
 
 State = dict[str, Any]
+
+
+def derived_seed(seed: int, part: str) -> int:
+    """A 63-bit seed for one purpose (``"encoders"``, ``"order"``) of the run with ``seed``."""
+    digest = hashlib.sha256(f"{seed}:{part}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def generators(seeds: Sequence[int], part: str) -> list[torch.Generator]:
+    """One CPU generator per replica."""
+    return [torch.Generator().manual_seed(derived_seed(seed, part)) for seed in seeds]
 
 
 def capture() -> State:

@@ -23,15 +23,16 @@ class Job:
     every_s: float = 5.0  # seconds between checkpoints; 0: every epoch
 
 
-def resumable(job: Job, trainer: Trainer, *, writes: bool = True) -> Iterator[Record]:
+def resumable(job: Job, trainer: Trainer) -> Iterator[Record]:
     """Records of one run from its first epoch, whatever was interrupted before.
 
-    Epochs before the checkpoint are replayed from it; a checkpoint is written before the record
-    of its epoch is given out, so a reported epoch is never lost. ``writes`` is False on all but
-    the first of several data-parallel workers.
+    Epochs before the checkpoint are replayed from it; those after it are trained again, to the
+    same bits. Of several data-parallel workers the first reads and writes the checkpoint, and the
+    others take what it found: their nodes may see another folder, or none.
     """
     history: list[dict[str, object]] = []
-    saved = checkpoint.load(job.folder, job.key)
+    first = trainer.group.rank == 0
+    saved = trainer.group.first_one_s(checkpoint.load(job.folder, job.key) if first else None)
     if saved is not None:
         trainer.load_state_dict(saved["trainer"])
         history = saved["history"]
@@ -41,7 +42,7 @@ def resumable(job: Job, trainer: Trainer, *, writes: bool = True) -> Iterator[Re
         if isinstance(record, Epoch):
             history.append({**vars(record), "metrics": dict(record.metrics)})
             due = record.epoch == record.epochs or time.monotonic() - last >= job.every_s
-            if writes and due:
+            if first and due:
                 checkpoint.save(
                     {"trainer": trainer.state_dict(), "history": history}, job.folder, job.key
                 )

@@ -98,7 +98,6 @@ def _records(config: Config, key: str, options: argparse.Namespace) -> Iterator[
     from cal.adapters import ray_cluster, ray_train
 
     cli.say(ray_cluster.connect(cpus=options.workers))
-    cli.interruptible()
     try:
         for batch in ray_train.train_records(
             job, workers=options.workers, gpus=options.gpus_per_worker
@@ -112,7 +111,9 @@ def _follow(records: Iterator[Any], ledger: Any, run_id: str) -> Any:
     """Write each record to the ledger, show progress; the result."""
     from rich.console import Console
 
-    console = Console(stderr=True)
+    from cal.records import news
+
+    console, told = Console(stderr=True), set[str]()
     with console.status("training") as status:
         for record in records:
             if not hasattr(record, "epoch"):
@@ -121,7 +122,7 @@ def _follow(records: Iterator[Any], ledger: Any, run_id: str) -> Any:
             accuracy = record.metrics.get("val/accuracy")
             shown = "" if accuracy is None else f", val accuracy {accuracy:.3f}"
             status.update(f"epoch {record.epoch}/{record.epochs}{shown}")
-            for warning in record.warnings:
+            for warning in news(record, told):
                 console.print(warning)
     raise RuntimeError("the run ended without a result")
 

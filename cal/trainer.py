@@ -34,7 +34,6 @@ from cal.evaluate import evaluate, score
 from cal.losses import cross_entropies
 from cal.model import network as networks
 from cal.model.fusion import Fusion
-from cal.model.initial import derived_seed, generators
 from cal.optim import Optimiser, learning_rate
 from cal.parallel import Group
 from cal.records import Epoch, Record, Result
@@ -139,8 +138,9 @@ class Trainer:
         self.optimiser = Optimiser(
             named, replicated, [c.optim for c in configs], device=self.device
         )
-        self.draws = {name: generators(seeds, name) for name in ("order", "noise", "modulation")}
-        self.globals = rng.seeded(derived_seed(seeds[0], "globals"))
+        purposes = ("order", "noise", "modulation")
+        self.draws = {purpose: rng.generators(seeds, purpose) for purpose in purposes}
+        self.globals = rng.seeded(rng.derived_seed(seeds[0], "globals"))
         self.epoch = self.step = self.looks = 0  # looks: at the probe, which rotates
         self.seconds = 0.0  # spent in training steps
         self._kl = torch.zeros(len(configs), len(shapes))
@@ -161,14 +161,16 @@ class Trainer:
         begin = time.perf_counter()
         size = self.config.train.batch
         order = self._drawn("order", lambda g: torch.randperm(self.samples, generator=g))
-        total_loss, total_kl = torch.zeros_like(self._loss), torch.zeros_like(self._kl)
+        total_loss = torch.zeros_like(self._loss, device=self.device)  # no wait for a GPU per step
+        total_kl = torch.zeros_like(self._kl, device=self.device)
         for i in range(self.per_epoch):
             index = order[:, i * size : (i + 1) * size].to(self.device)
             loss, kl = self._train_step(self.group.shard(index, axis=1))
-            total_loss, total_kl = total_loss + loss.cpu(), total_kl + kl.cpu()
+            total_loss, total_kl = total_loss + loss, total_kl + kl
             self.step += 1
             yield self.step
-        self._loss, self._kl = total_loss / self.per_epoch, total_kl / self.per_epoch
+        self._loss = (total_loss / self.per_epoch).cpu()
+        self._kl = (total_kl / self.per_epoch).cpu()
         self.epoch += 1
         self.seconds += time.perf_counter() - begin
 

@@ -7,8 +7,10 @@ import logging
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
-from cal.home import in_job, local_home
+from cal.cli import interruptible
+from cal.home import checkpoints, in_job, local_home
 
 
 def _own_token() -> None:
@@ -31,19 +33,34 @@ _own_token()  # Ray reads the mode when it is imported
 import ray  # noqa: E402
 
 
+def ours() -> bool:
+    """Whether ``connect`` starts a cluster of our own on this machine."""
+    return not (in_job() or os.environ.get("RAY_ADDRESS"))
+
+
 def connect(*, cpus: int | None = None) -> str:
-    """Start or join a cluster -> one line that says which. ``cpus`` limits our own."""
-    if in_job() or os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False, logging_level=logging.WARNING)
-        return f"Ray cluster with {slots():.0f} CPUs on {len(ray.nodes())} node(s)"
-    ray.init(
-        address="local",
-        num_cpus=cpus,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.WARNING,
-    )
-    return f"Ray on this machine with {slots():.0f} CPUs"
+    """Start or join a cluster -> what to tell the user: which one, and what to beware of.
+
+    ``cpus`` limits our own.
+    """
+    own: dict[str, Any] = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
+    ray.init(log_to_driver=False, logging_level=logging.WARNING, **(own if ours() else {}))
+    interruptible()  # ray.init put its own handler of SIGTERM in place
+    if ours():
+        return f"Ray on this machine with {slots():.0f} CPUs"
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    where = f"Ray cluster with {slots():.0f} CPUs on {nodes} node(s)"
+    return "\n".join([where, *beware(nodes, checkpoints())])
+
+
+def beware(nodes: int, folder: str) -> list[str]:
+    """A line if checkpoints lie on one of several nodes."""
+    if nodes < 2 or "://" in folder:
+        return []
+    return [
+        f"{folder} is a folder of each node unless they share it: without shared storage a lost "
+        "node repeats its unfinished runs; set CAL_HOME to a shared folder or a storage URI"
+    ]
 
 
 def slots(resource: str = "CPU") -> float:

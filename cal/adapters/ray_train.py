@@ -128,9 +128,8 @@ def _loop(settings: dict[str, Any]) -> None:
     device = get_device()
     wrap = _distributed if group.world > 1 else None
     trainer = Trainer([job.config], device=str(device), group=group, wrap=wrap)
-    first = group.rank == 0
-    for batch in flushed(resumable(job, trainer, writes=first)):
-        if first:
+    for batch in flushed(resumable(job, trainer)):
+        if group.rank == 0:
             settings["channel"].put(batch)
     ray.train.report({"epoch": trainer.epoch})
 

@@ -18,7 +18,15 @@ from cal.adapters.tracking_rows import (
     Point,
     plain_params,
 )
-from cal.adapters.tracking_store import FIELD, Progress, absolute, check, hidden, locked
+from cal.adapters.tracking_store import (
+    FIELD,
+    Progress,
+    absolute,
+    check,
+    hidden,
+    locked,
+    sqlite_file,
+)
 from cal.config import ConfigError
 
 BATCH = 1000  # metrics MLflow takes at once
@@ -53,15 +61,36 @@ def connect(uri: str, *, progress: Progress | None = None) -> MlflowClient:
         with locked(uri, "schema"), warnings.catch_warnings():
             # mlflow 3.17 on SQLAlchemy 2.1, once, where it maps its tables
             warnings.filterwarnings("ignore", "The ``noload`` loader", DeprecationWarning)
-            if new and check(uri) and progress is not None:
-                progress("making the MLflow store (once, 5 to 20 s)")
-            client = MlflowClient(tracking_uri=uri)
-            client.search_experiments(max_results=1)
+            if new and check(uri):
+                if progress is not None:
+                    progress("making the MLflow store (once, 5 to 20 s)")
+                _make(uri)
+            client = _opened(uri)
     except ConfigError:
         raise
     except Exception as error:  # drivers, servers and migrations fail in their own ways
         raise ConfigError(f"{FIELD}: given {hidden(uri)}; {_reason(error)}") from error
     return client
+
+
+def _opened(uri: str) -> MlflowClient:
+    client = MlflowClient(tracking_uri=uri)
+    client.search_experiments(max_results=1)
+    return client
+
+
+def _make(uri: str) -> None:
+    """An SQLite store's tables, all or none: MLflow makes them in hundreds of commits, and what
+    an interruption leaves is no store that it opens again.
+    """
+    path = sqlite_file(uri)
+    if path is None:
+        return
+    part = path.with_name(f"{path.name}.part")
+    for leftover in path.parent.glob(f"{part.name}*"):  # its journal too
+        leftover.unlink()
+    _opened(f"sqlite:///{part}")
+    part.replace(path)
 
 
 def _reason(error: Exception) -> str:

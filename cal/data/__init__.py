@@ -13,10 +13,10 @@ from torch import Tensor
 from cal.config import MODALITIES, Data
 from cal.data import handwritten, keypad
 from cal.data.corruptions import Condition, conditions, corrupt, robust
-from cal.data.digests import SHA256
 from cal.data.parts import Part, Parts
 from cal.data.raw import Raw
 from cal.data.splits import Ids, Split, split
+from cal.digests import SHA256
 
 __all__ = ["DATA_SETS", "Condition", "Part", "Parts", "conditions", "corrupt", "load", "robust"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cal.config import ConfigError
-from cal.data.digests import SHA256
+from cal.digests import SHA256
 
 FOLDER = Path(__file__).parent / "assets"
 

@@ -7,13 +7,14 @@ the same budget. Legend: R replicas, M modalities.
 import torch
 from torch import Tensor
 
+from cal.mechanisms.shapes import expect
+
 ADAPTIVE = ("adam", "adamw")
 
 
 def coefficients(weights_RM: Tensor, *, alpha: Tensor) -> Tensor:
     """k [R, M] from W [R, M] (rows sum to 1) and alpha [R] in [0, inf): 0 is no acceleration."""
-    if weights_RM.dim() != 2 or alpha.shape != weights_RM.shape[:1]:
-        raise ValueError(f"weights [R, M] and alpha [R]: given {weights_RM.shape}, {alpha.shape}")
+    expect(weights=(weights_RM, "RM"), alpha=(alpha, "R"))
     return 1 + alpha[:, None] * weights_RM.shape[1] * weights_RM
 
 

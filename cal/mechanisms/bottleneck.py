@@ -10,12 +10,15 @@ import math
 import torch
 from torch import Tensor, nn
 
+from cal.mechanisms.shapes import expect
+
 LOG_VARIANCE = (-8.0, 4.0)  # clamp of log sigma^2
 LOG_VARIANCE_BIAS = -3.0  # at initialisation
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, sigma^2) || N(0, I)), nats: [R, M, B, Z] -> [R, M]; mean over B, sum over Z."""
+    expect(mean=(mean, "RMBZ"), log_variance=(log_variance, "RMBZ"))
     terms = mean * mean + log_variance.exp() - 1 - log_variance
     return 0.5 * terms.sum(-1).mean(-1)
 
@@ -49,6 +52,7 @@ def shares(weights_RM: Tensor, *, asymmetry: str) -> Tensor:
     ``inverse``: M (1/W) / sum 1/W; ``linear``: M (1 - W)/(M - 1); ``uniform``: 1. M = 1: s = 1.
     The control ``reversed`` is ``inverse`` of W turned round. Raises ``ValueError`` for others.
     """
+    expect(weights=(weights_RM, "RM"))
     modalities = weights_RM.shape[-1]
     if modalities == 1 or asymmetry == "uniform":
         return torch.ones_like(weights_RM)
@@ -97,6 +101,7 @@ class Bottleneck(Deterministic):
         if noise is None:
             raise ValueError("noise: given None; the bottleneck needs standard normal noise")
         mean = self.mean(features)
+        expect(mean=(mean, "RMBZ"), noise=(noise, "RMBZ"))
         log_variance = torch.matmul(features, self.variance_weight) + self.variance_bias
         log_variance = log_variance.clamp(*LOG_VARIANCE)
         z = torch.addcmul(mean, (0.5 * log_variance).exp(), noise)

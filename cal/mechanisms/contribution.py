@@ -9,85 +9,12 @@ the probe average to the mean over the whole probe.
 """
 
 import math
-from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-EXACT = 8  # largest M for which all 2^M coalitions are evaluated
-
-
-@dataclass(frozen=True)
-class Coalitions:
-    """Which modalities are present, and how utilities become one value per modality.
-
-    ``masks`` [S, M] of 0 and 1; ``weights`` [M, S], the value of m is sum_S weights[m, S] v(S).
-    """
-
-    masks: Tensor
-    weights: Tensor
-
-
-def exact(modalities: int) -> Coalitions:
-    """All 2^M coalitions with Shapley weights |S|!(M-|S|-1)!/M!; row s has bit m of s.
-
-    Raises ``ValueError`` unless 1 <= M <= 8.
-    """
-    if not 1 <= modalities <= EXACT:
-        raise ValueError(f"modalities: given {modalities}; exact Shapley values: 1 to {EXACT}")
-    subsets = torch.arange(2**modalities)
-    masks = (subsets[:, None] >> torch.arange(modalities)) & 1
-    others = masks.sum(1, keepdim=True) - masks  # |S without m|
-    total = math.factorial(modalities)
-    share = torch.tensor(
-        [math.factorial(n) * math.factorial(modalities - n - 1) / total for n in range(modalities)],
-        dtype=torch.float64,
-    )
-    weights = torch.where(masks == 1, share[others], -share[others.clamp(max=modalities - 1)])
-    return Coalitions(masks.float(), weights.T.float().contiguous())
-
-
-def sampled(modalities: int, *, permutations: int, seed: int) -> Coalitions:
-    """Prefixes of random orders: the mean marginal utility over ``permutations`` orders.
-
-    An unbiased estimate of the Shapley value (Castro, Gomez and Tejada 2009) that keeps its
-    efficiency exactly. Orders come in pairs, each with its reverse (antithetic), so
-    ``permutations`` is rounded up to an even number.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    half = [torch.randperm(modalities, generator=generator) for _ in range(-(-permutations // 2))]
-    orders = half + [order.flip(0) for order in half]
-    rows: dict[tuple[int, ...], int] = {}
-    entries: list[tuple[int, int, float]] = []
-    for order in orders:
-        prefixes = [tuple(sorted(order[:n].tolist())) for n in range(modalities + 1)]
-        index = [rows.setdefault(prefix, len(rows)) for prefix in prefixes]
-        for m, (before, after) in zip(order.tolist(), pairwise(index), strict=True):
-            entries += [(m, after, 1 / len(orders)), (m, before, -1 / len(orders))]
-    masks = torch.zeros(len(rows), modalities)
-    for prefix, row in rows.items():
-        masks[row, list(prefix)] = 1.0
-    weights = torch.zeros(modalities, len(rows), dtype=torch.float64)
-    for m, row, value in entries:
-        weights[m, row] += value
-    return Coalitions(masks, weights.float())
-
-
-def leave_one_out(modalities: int) -> Coalitions:
-    """Row 0: all modalities; row 1 + m: all but m. ``weights``: v(all) - v(all but m)."""
-    masks = torch.cat([torch.ones(1, modalities), 1 - torch.eye(modalities)])
-    weights = torch.cat([torch.ones(modalities, 1), -torch.eye(modalities)], 1)
-    return Coalitions(masks, weights)
-
-
-def coalitions(kind: str, modalities: int, *, permutations: int, seed: int) -> Coalitions:
-    """The coalitions that ``information`` of this kind needs (none for ``entropy``)."""
-    if kind in ("kl", "entropy"):
-        return leave_one_out(modalities)
-    if modalities <= EXACT:
-        return exact(modalities)
-    return sampled(modalities, permutations=permutations, seed=seed)
+from cal.mechanisms.coalitions import Coalitions
+from cal.mechanisms.shapes import expect
 
 
 def entropy(labels: Tensor, *, classes: int) -> Tensor:
@@ -98,6 +25,7 @@ def entropy(labels: Tensor, *, classes: int) -> Tensor:
 
 def cross_entropy_utility(logits: Tensor, labels: Tensor) -> Tensor:
     """v(S) = H(Y) - CE of the coalition's logits, nats: [R, S, K, B], [R, B] -> [R, S]."""
+    expect(logits=(logits, "RSKB"), labels=(labels, "RB"))
     index = labels[:, None, None].expand(-1, logits.shape[1], 1, -1)
     mean = logits.log_softmax(2).gather(2, index).mean((2, 3))
     return entropy(labels, classes=logits.shape[2])[:, None] + mean
@@ -105,6 +33,7 @@ def cross_entropy_utility(logits: Tensor, labels: Tensor) -> Tensor:
 
 def accuracy_utility(logits: Tensor, labels: Tensor) -> Tensor:
     """v(S) = accuracy of the coalition, in [0, 1]: [R, S, K, B], [R, B] -> [R, S]."""
+    expect(logits=(logits, "RSKB"), labels=(labels, "RB"))
     return (logits.argmax(2) == labels[:, None]).float().mean(-1)
 
 
@@ -114,6 +43,7 @@ def attribute(utilities: Tensor, weights: Tensor) -> Tensor:
     A sum, not a matrix product: with R as its row count the product would round a replica
     differently in packs of different sizes.
     """
+    expect(utilities=(utilities, "RS"), weights=(weights, "MS"))
     return (utilities[:, None] * weights).sum(-1)
 
 
@@ -125,7 +55,14 @@ def information(
     ``shapley``: Shapley value of v(S) = H(Y) - CE, nats; ``shapley_accuracy``: of the accuracy;
     ``kl``: KL(p || p without m), nats; ``entropy``: log K - H(p^m) of the unimodal head, nats.
     ``logits`` [R, S, K, B] by coalition, ``unimodal`` [R, M, K, B], ``labels`` [R, B].
+    Raises ``ValueError`` for other shapes or another ``kind``.
     """
+    expect(
+        logits=(logits, "RSKB"),
+        unimodal=(unimodal, "RMKB"),
+        labels=(labels, "RB"),
+        masks=(game.masks, "SM"),
+    )
     if kind == "shapley":
         return attribute(cross_entropy_utility(logits, labels), game.weights)
     if kind == "shapley_accuracy":
@@ -146,7 +83,9 @@ def confidence(kind: str, *, unimodal: Tensor, labels: Tensor) -> Tensor:
 
     ``true_class``: mean probability of the true class, in [0, 1]; ``entropy``: 1 - H(p^m)/log K,
     in [0, 1]; ``energy``: mean logsumexp, any real (``weights`` puts it through a softmax over m).
+    Raises ``ValueError`` for other shapes or another ``kind``.
     """
+    expect(unimodal=(unimodal, "RMKB"), labels=(labels, "RB"))
     if kind == "true_class":
         index = labels[:, None, None].expand(-1, unimodal.shape[1], 1, -1)
         return unimodal.softmax(2).gather(2, index).mean((2, 3))
@@ -178,8 +117,11 @@ def weights(
     """W [R, M] = softmax_m(score / tau), then floor + (1 - M floor) W; sums to 1.
 
     ``sum``: score = lam I_norm + (1 - lam) D_norm; ``product``: I_norm D. ``lam`` in [0, 1],
-    ``tau`` > 0, ``floor`` in [0, 1/M), each [R]. Raises ``ValueError`` for another ``combine``.
+    ``tau`` > 0, ``floor`` in [0, 1/M), each [R]. Raises ``ValueError`` for other shapes or values.
     """
+    tables = {"information": (information_RM, "RM"), "confidence": (confidence_RM, "RM")}
+    expect(**tables, lam=(lam, "R"), tau=(tau, "R"), floor=(floor, "R"))
+    _check_numbers(lam, tau, floor, modalities=information_RM.shape[1])
     quantity = _shares(information_RM)
     trust = confidence_RM.softmax(-1) if energy else confidence_RM
     if combine == "sum":
@@ -193,9 +135,21 @@ def weights(
     return floor[:, None] + (1 - modalities * floor[:, None]) * raw
 
 
+def _check_numbers(lam: Tensor, tau: Tensor, floor: Tensor, *, modalities: int) -> None:
+    if bool(((lam < 0) | (lam > 1)).any()):
+        raise ValueError(f"lam: given {lam.tolist()}; allowed: 0 to 1")
+    if bool((tau <= 0).any()):
+        raise ValueError(f"tau: given {tau.tolist()}; allowed: above 0")
+    if bool(((floor < 0) | (floor * modalities >= 1)).any()):
+        raise ValueError(f"floor: given {floor.tolist()}; allowed: 0 to under 1/{modalities}")
+
+
 def moving_average(old: Tensor | None, new: Tensor, *, decay: Tensor) -> Tensor:
     """decay * old + (1 - decay) * new, [R, M] with decay [R]; starts at the first observation."""
-    return new if old is None else decay[:, None] * old + (1 - decay[:, None]) * new
+    if old is None:
+        return new
+    expect(old=(old, "RM"), new=(new, "RM"), decay=(decay, "R"))
+    return decay[:, None] * old + (1 - decay[:, None]) * new
 
 
 def reversed_order(weights_RM: Tensor) -> Tensor:

@@ -44,8 +44,7 @@ class ContributionGuided(Joint):
         """k and s follow from W; W changes only when the metric is updated."""
         if self._weights is not self.metric.weights:
             self._weights = self.metric.weights
-            k = acceleration.coefficients(self._weights, alpha=self.alpha)
-            self.k = k.to(self.device)
+            self.k = acceleration.coefficients(self._weights, alpha=self.alpha)
             self.share = _shares(self._weights, self.asymmetry)
 
     def observe(self, step: int, steps: int, look: Look, mean: Mean) -> None:
@@ -61,7 +60,7 @@ class ContributionGuided(Joint):
 
     def scale(self, batch: Batch, mean: Mean) -> Tensor:
         """k = 1 + alpha M W."""
-        return self.k
+        return self.k.to(self.device)
 
     def report(self) -> dict[str, Tensor]:
         """W, I, D, k and beta as they stand."""

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from cal.config import Config, Contribution
-from cal.mechanisms import contribution
+from cal.mechanisms import coalitions, contribution
 from cal.methods.joint import Look, Mean
-from cal.model.initial import derived_seed, generators
+from cal.rng import derived_seed, generators
 
 
 class UniformMetric:
@@ -49,7 +49,7 @@ class Metric(UniformMetric):
         self.section = sections[0]
         numbers = torch.tensor([[s.lam, s.tau, s.floor, s.ema] for s in sections])
         self.lam, self.tau, self.floor, self.decay = numbers.T
-        self.game = contribution.coalitions(
+        self.game = coalitions.needed(
             self.section.information,
             self.weights.shape[1],
             permutations=self.section.permutations,

@@ -14,7 +14,8 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cal.model.initial import derived_seed, uniform
+from cal.model.initial import uniform
+from cal.rng import derived_seed
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from cal import config
 from cal.model.encoders import Encoders, ModuleEncoders, Owned, ViewCNN, ViewMLP, resnet18
 from cal.model.fusion import Fusion, LinearFusion, MLPFusion
-from cal.model.initial import generators, uniform
+from cal.model.initial import uniform
+from cal.rng import generators
 
 
 class Slot(Protocol):

@@ -10,7 +10,7 @@ import torch
 
 from cal.config import MODALITIES, ConfigError, Data
 from cal.data import DATA_SETS, Parts, handwritten, keypad, load
-from cal.data.digests import SHA256
+from cal.digests import SHA256
 
 
 @dataclass(frozen=True)

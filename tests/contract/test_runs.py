@@ -221,9 +221,9 @@ def test_a_batch_larger_than_the_data_is_refused() -> None:
         Trainer([config("joint", train={"batch": 512})])
 
 
-def read(job: Job, count: int | None = None, *, writes: bool = True) -> list[Record]:
+def read(job: Job, count: int | None = None) -> list[Record]:
     """Records of a fresh process, which dies after ``count`` of them."""
-    records = resumable(job, Trainer([job.config]), writes=writes)
+    records = resumable(job, Trainer([job.config]))
     if count is None:
         return list(records)
     found = [next(records) for _ in range(count)]
@@ -250,11 +250,6 @@ def test_checkpoints_come_by_the_clock_and_at_the_end(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     read(job, 4)
     assert [path.name for path in tmp_path.iterdir()] == ["key.pt"]
-
-
-def test_only_the_first_worker_writes(tmp_path: Path) -> None:
-    read(Job(config("joint"), "key", str(tmp_path), every_s=0), writes=False)
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_last_epoch_is_validated_and_every_second_before() -> None:

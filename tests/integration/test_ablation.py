@@ -5,13 +5,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from ablations import preflight
+from ablations import execute, preflight
 from ablations.plan import make_plan
 from ablations.study import read_study
 from cal.config import ConfigError
@@ -92,7 +93,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stderr is not None
-    while "; backend worker" not in process.stderr.readline():
+    while "every switch acts" not in process.stderr.readline():
         assert process.poll() is None
     time.sleep(2)  # runs are under way
     process.send_signal(signal.SIGINT)
@@ -117,6 +118,54 @@ contrasts: [{arm: joint, reference: too-large}]
     failed = summary(tmp_path / "out")["failed"]
     assert len(failed) == 1
     assert "train.batch: given 5000" in str(failed[0])
+
+
+TINY = """
+name: tiny
+base: {data: {labels_per_class: 20}, train: {epochs: 2}, evaluate: {noise: none}}
+regimes: {hw20: {seeds: 1}}
+arms:
+  joint: {config: {method: joint}}
+  cal: {config: {cal: {contribution: {interval: 1, start: 0}}}}
+contrasts: [{arm: cal, reference: joint}]
+"""
+
+
+def test_ray_train_workers_run_an_ablation_to_the_same_summary(tmp_path: Path) -> None:
+    path = small_study(tmp_path, TINY)
+    for backend in ("worker", "ray-train"):
+        words = ("ablations.full", "--config", path, "--out", backend, "--backend", backend)
+        done = run(*words, home=tmp_path / f"home-{backend}")
+        assert done.returncode == 0, done.stderr
+        assert f"backend {backend} (as asked)" in done.stderr
+    assert summary(tmp_path / "ray-train") == summary(tmp_path / "worker")
+
+
+def test_gpus_that_this_machine_lacks_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    words = ("--config", small_study(tmp_path, TINY), "--gpus-per-run", "64")
+    done = run("ablations.full", *words, home=tmp_path / "home")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("--gpus-per-run: given 64; allowed: at most ")
+
+
+@pytest.mark.parametrize(
+    ("encoder", "devices", "name", "gpus"),
+    [("mlp", 0, "worker", 0), ("mlp", 8, "worker", 0), ("resnet18", 8, "ray-train", 1)]
+    + [("resnet18", 0, "ray-train", 0)],
+)
+def test_the_backend_is_chosen_by_network_and_devices(
+    encoder: str, devices: int, name: str, gpus: int, tmp_path: Path
+) -> None:
+    plan = make_plan(read_study(str(small_study(tmp_path, TINY))))
+    run = plan.runs[0]
+    model = run.config.model.model_copy(update={"encoder": encoder})
+    config = run.config.model_copy(update={"model": model})
+    plan = replace(plan, runs=(replace(run, config=config),))
+    chosen = execute.choose(plan, execute.Backend("auto", None, None), devices=devices)
+    assert (chosen.name, chosen.gpus) == (name, gpus)
+    assert chosen.why.startswith("auto: ")
+    asked = execute.Backend("worker", None, 0.5)
+    assert execute.choose(plan, asked, devices=devices) == asked
 
 
 def dead_acceleration(weights: Tensor, *, alpha: Tensor) -> Tensor:

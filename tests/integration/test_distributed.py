@@ -1,10 +1,11 @@
 """Data-parallel workers and killed workers: the same run, whoever computes it."""
 
 import os
+import re
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cal.parallel import Group
 from cal.records import Epoch, Record, Result
 from cal.running import Job, resumable
 from cal.trainer import Trainer
+from tests.integration.studies import run
 
 import ray  # isort: skip  authentication (ray_cluster) comes before Ray
 
@@ -50,29 +52,63 @@ def gradients_of_a_step(trainer: Trainer) -> dict[str, Tensor]:
     return kept
 
 
-def data_parallel(rank: int, port: int, folder: str) -> None:
+def in_group(rank: int, port: int, work: Callable[[int, str], None], folder: str) -> None:
     """One of two workers: gloo on loopback, half of each batch."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
         "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
     )
-    wrap = torch.nn.parallel.DistributedDataParallel
-    trainer = Trainer([small()], group=Group(rank, 2), wrap=wrap)
-    torch.save(gradients_of_a_step(trainer), f"{folder}/{rank}.pt")
+    work(rank, folder)
     torch.distributed.destroy_process_group()
+
+
+def two_workers(work: Callable[[int, str], None], folder: Path) -> None:
+    """``work(rank, folder)`` in two processes of one group."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    processes.spawn(in_group, args=(port, work, str(folder)), nprocs=2)
+
+
+def data_parallel(rank: int) -> Trainer:
+    wrap = torch.nn.parallel.DistributedDataParallel
+    return Trainer([small()], group=Group(rank, 2), wrap=wrap)
+
+
+def half_a_step(rank: int, folder: str) -> None:
+    torch.save(gradients_of_a_step(data_parallel(rank)), f"{folder}/{rank}.pt")
 
 
 def test_two_workers_with_half_a_batch_give_the_gradients_of_one(tmp_path: Path) -> None:
     """To 1e-5: the mean over 64 samples is summed in another order."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    processes.spawn(data_parallel, args=(port, str(tmp_path)), nprocs=2)
+    two_workers(half_a_step, tmp_path)
     alone = gradients_of_a_step(Trainer([small()]))
     first, second = (torch.load(tmp_path / f"{r}.pt", weights_only=True) for r in (0, 1))
     for name, grad in alone.items():
         assert torch.equal(first[name], second[name])
         torch.testing.assert_close(first[name], grad, atol=1e-5, rtol=0)
+
+
+def interrupted_and_resumed(rank: int, folder: str) -> None:
+    """Each worker has a node's folder of its own, as without shared storage."""
+    job = Job(small(), "run", f"{folder}/node{rank}", every_s=0)
+    first = resumable(job, data_parallel(rank))
+    assert [next(first).epoch for _ in range(2)] == [1, 2]
+    second = data_parallel(rank)
+    records = list(resumable(job, second))
+    assert [r.epoch for r in records if isinstance(r, Epoch)] == [1, 2, 3]
+    torch.save(second.network.state_dict(), f"{folder}/{rank}.pt")
+
+
+def test_all_workers_resume_from_the_first_one_s_checkpoint(tmp_path: Path) -> None:
+    """The second worker's node has none: it must not begin again alone, nor write one."""
+    two_workers(interrupted_and_resumed, tmp_path)
+    assert [path.name for path in tmp_path.glob("node*/*")] == ["run.pt"]
+    first, second = (torch.load(tmp_path / f"{r}.pt", weights_only=True) for r in (0, 1))
+    last = parameters(tmp_path / "node0", "run")
+    for name, value in last.items():
+        assert torch.equal(first[name], value)
+        assert torch.equal(second[name], value)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +158,25 @@ def test_a_worker_killed_with_9_resumes_bit_for_bit(cluster: None, tmp_path: Pat
         assert torch.equal(value, first[name]), name
     assert again[:-1] == whole[:-1]  # every epoch's record, those before the kill replayed
     assert isinstance(again[-1], Result)
+
+
+def test_two_ray_train_workers_train_as_one_process_does(tmp_path: Path) -> None:
+    """As a user starts it; sums in another order may turn a sample or two of 800."""
+    found = []
+    for workers in ("0", "2"):
+        words = ("--workers", workers, "data.labels_per_class=20", "train.epochs=5")
+        done = run("cal.train", *words, "evaluate.noise=none", home=tmp_path / f"home{workers}")
+        assert done.returncode == 0, done.stderr
+        found.append(float(re.findall(r"test/clean/accuracy (\S+)", done.stdout)[0]))
+    assert found[0] > 0.5
+    assert found[1] == pytest.approx(found[0], abs=0.005)
+
+
+def test_several_nodes_without_shared_storage_are_warned_of() -> None:
+    assert ray_cluster.beware(1, "/home/user/cal-lab/checkpoints") == []
+    assert ray_cluster.beware(2, "s3://bucket/lab/checkpoints") == []
+    (line,) = ray_cluster.beware(2, "/home/user/cal-lab/checkpoints")
+    assert "a lost node repeats its unfinished runs; set CAL_HOME" in line
 
 
 def test_ray_train_gives_the_records_of_the_plain_trainer(cluster: None, tmp_path: Path) -> None:

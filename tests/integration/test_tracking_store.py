@@ -165,6 +165,25 @@ def test_a_server_that_is_no_mlflow(other_server: int, tmp_path: Path) -> None:
     assert "does not answer as MLflow does" in refusal(f"http://127.0.0.1:{other_server}", tmp_path)
 
 
+def test_killed_while_the_tables_are_made_the_next_command_makes_them(tmp_path: Path) -> None:
+    uri, part = f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "mlflow.db.part"
+    script = (
+        "import sys; from cal.adapters.tracking import open_ledger; "
+        "open_ledger(sys.argv[1], artifacts='/nowhere')"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, uri]) as process:
+        while not (part.exists() and part.stat().st_size):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    assert not (tmp_path / "mlflow.db").exists()
+    assert open_ledger(uri, artifacts="/nowhere").studies() == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "mlflow.db",
+        "mlflow.db.schema.lock",
+    ]
+
+
 def test_two_processes_may_open_a_fresh_store_at_once(tmp_path: Path) -> None:
     """Without the lock one crashes while the tables are made; that it takes long is said once."""
     script = (

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 import pytest
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def _pure() -> Iterator[None]:
-    """``import ray`` raises ``ModuleNotFoundError`` in this folder."""
+    """``import ray`` raises ``ModuleNotFoundError`` in this folder, and only in it.
+
+    Not by package: this folder is none (no ``__init__``), so that scope would last to the end.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name in ("ray", "mlflow", "optuna"):
             patch.setitem(sys.modules, name, None)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from cal.mechanisms import contribution
+from cal.mechanisms import coalitions
 from cal.model.fusion import Fusion, LinearFusion, MLPFusion
-from cal.model.initial import generators
+from cal.rng import generators
 
 REPLICAS, MODALITIES, SAMPLES, LATENT, CLASSES = 2, 3, 5, 4, 6
 ROUNDING = {"atol": 1e-5, "rtol": 1e-5}  # sums of a few dozen float32 in another order
@@ -53,7 +53,7 @@ def test_the_coalition_of_all_is_the_batch(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["linear", "mlp"])
 def test_absence_is_a_latent_of_zeros(kind: str) -> None:
     layer, z = fusion(kind), latents()
-    masks = contribution.exact(MODALITIES).masks
+    masks = coalitions.exact(MODALITIES).masks
     found = layer.coalitions(z, masks)
     assert found.shape == (REPLICAS, 2**MODALITIES, CLASSES, SAMPLES)
     for s, mask in enumerate(masks):

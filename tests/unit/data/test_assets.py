@@ -11,7 +11,7 @@ import pytest
 
 from cal.config import MODALITIES, ConfigError, Data
 from cal.data import DATA_SETS, assets, handwritten, keypad, load
-from cal.data.digests import SHA256
+from cal.digests import SHA256
 
 FILES = [(name, file) for name, files in SHA256.items() for file in files]
 

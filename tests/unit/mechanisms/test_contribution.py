@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from cal.mechanisms import coalitions
 from cal.mechanisms import contribution as c
 
 
@@ -28,7 +29,7 @@ def test_shapley_values_of_two_modalities_by_hand() -> None:
     I(a) = ((1 - 0) + (1.2 - 0.5)) / 2 = 0.85, I(b) = ((0.5 - 0) + (1.2 - 1)) / 2 = 0.35.
     """
     utilities = torch.tensor([[0.0, 1.0, 0.5, 1.2]])  # row s of the masks has bit m of s
-    values = c.attribute(utilities, c.exact(2).weights)
+    values = c.attribute(utilities, coalitions.exact(2).weights)
     torch.testing.assert_close(values, torch.tensor([[0.85, 0.35]]))
 
 
@@ -63,7 +64,7 @@ def test_confidence_by_hand() -> None:
 @given(st.integers(1, 8), st.integers(0, 1000))
 def test_shapley_values_share_out_the_whole_utility(modalities: int, seed: int) -> None:
     draw = torch.Generator().manual_seed(seed)
-    game = c.exact(modalities)
+    game = coalitions.exact(modalities)
     utilities = torch.randn(3, 2**modalities, generator=draw, dtype=torch.float64)
     total = c.attribute(utilities, game.weights.double()).sum(-1)
     torch.testing.assert_close(total, utilities[:, -1] - utilities[:, 0], atol=1e-6, rtol=0)
@@ -71,7 +72,7 @@ def test_shapley_values_share_out_the_whole_utility(modalities: int, seed: int) 
 
 @given(st.integers(9, 12), st.integers(0, 100))
 def test_sampled_values_share_out_the_whole_utility(modalities: int, seed: int) -> None:
-    game = c.sampled(modalities, permutations=6, seed=seed)
+    game = coalitions.sampled(modalities, permutations=6, seed=seed)
     sizes = game.masks.sum(-1)
     utilities = torch.randn(len(sizes), generator=torch.Generator().manual_seed(seed)).double()
     full, empty = utilities[sizes == modalities], utilities[sizes == 0]
@@ -83,8 +84,8 @@ def test_sampled_values_approach_the_exact_ones() -> None:
     """4,000 orders of 5 modalities, utilities in [0, 1]: standard error below .01, 5 of them."""
     draw = torch.Generator().manual_seed(0)
     table = torch.rand(32, generator=draw)
-    truth = c.attribute(table[None], c.exact(5).weights)
-    game = c.sampled(5, permutations=4000, seed=1)
+    truth = c.attribute(table[None], coalitions.exact(5).weights)
+    game = coalitions.sampled(5, permutations=4000, seed=1)
     rows = (game.masks * 2 ** torch.arange(5)).sum(-1).long()
     found = c.attribute(table[rows][None], game.weights)
     torch.testing.assert_close(found, truth, atol=0.05, rtol=0)
@@ -126,7 +127,7 @@ def test_every_information_ranks_a_useful_modality_first(kind: str) -> None:
     labels = torch.tensor([[0, 1, 0, 1]])
     useful = torch.where(labels == 0, 3.0, -3.0)
     parts = torch.stack([torch.stack([useful, -useful], 1), torch.zeros(1, 2, 4)], 1)
-    game = c.coalitions(kind, 2, permutations=4, seed=0)
+    game = coalitions.needed(kind, 2, permutations=4, seed=0)
     logits = torch.einsum("sm,rmkb->rskb", game.masks, parts)
     found = c.information(kind, logits=logits, unimodal=parts, labels=labels, game=game)
     assert found[0, 0] > 0.1
@@ -147,7 +148,29 @@ def test_reversed_order_swaps_ranks_and_permuted_keeps_values() -> None:
     assert torch.equal(shuffled.sort().values, weights.sort().values)
 
 
-@pytest.mark.parametrize("call", [lambda: c.exact(9), lambda: c.exact(0)])
+@pytest.mark.parametrize("call", [lambda: coalitions.exact(9), lambda: coalitions.exact(0)])
 def test_exact_values_refuse_what_they_cannot(call) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     with pytest.raises(ValueError, match="modalities: given"):
         call()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "line"),
+    [
+        ("lam", 1.5, "lam: given \\[1.5\\]; allowed: 0 to 1"),
+        ("tau", 0.0, "tau: given \\[0.0\\]; allowed: above 0"),
+        ("floor", 0.5, "floor: given \\[0.5\\]; allowed: 0 to under 1/2"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(field: str, value: float, line: str) -> None:
+    table = torch.tensor([[0.4, 0.6]])
+    with pytest.raises(ValueError, match=line):
+        weigh(table, table, **{field: value})
+
+
+def test_tables_of_other_sizes_are_refused_and_not_broadcast() -> None:
+    with pytest.raises(ValueError, match=r"^confidence: given shape \(1, 1\); allowed: M = 2$"):
+        weigh(torch.tensor([[0.4, 0.6]]), torch.ones(1, 1))
+    labels = torch.tensor([0, 1])
+    with pytest.raises(ValueError, match=r"^labels: given shape \(2,\); allowed: \[R, B\]$"):
+        c.cross_entropy_utility(torch.zeros(1, 4, 3, 2), labels)

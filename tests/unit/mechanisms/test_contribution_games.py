@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from cal.mechanisms import coalitions
 from cal.mechanisms import contribution as c
 
 ODDS = math.log(3.0)  # a logit difference of log 3 is a probability of 3/4
@@ -26,7 +27,7 @@ def fused(masks: Tensor) -> Tensor:
 
 
 def information(kind: str) -> list[float]:
-    game = c.coalitions(kind, 2, permutations=2, seed=0)
+    game = coalitions.needed(kind, 2, permutations=2, seed=0)
     found = c.information(kind, logits=fused(game.masks), unimodal=HEADS, labels=LABELS, game=game)
     values: list[float] = found[0].tolist()
     return values
@@ -150,7 +151,7 @@ def test_permuting_players_permutes_their_values(modalities: int, seed: int) -> 
     """The game seen through renamed modalities has the same values under new names."""
     table = game_of(modalities, seed)
     order = torch.randperm(modalities, generator=torch.Generator().manual_seed(seed))
-    game = c.exact(modalities)
+    game = coalitions.exact(modalities)
     bits = 2 ** torch.arange(modalities)
     rows = (game.masks[:, order.argsort()].long() * bits).sum(-1)  # row s in the other's names
     values = c.attribute(table, game.weights.double())
@@ -164,7 +165,7 @@ def test_an_additive_game_pays_everyone_their_own(modalities: int, seed: int) ->
     draw = torch.Generator().manual_seed(seed)
     gains = torch.rand(1, modalities, generator=draw, dtype=torch.float64)
     gains[0, 0] = 0
-    game = c.exact(modalities)
+    game = coalitions.exact(modalities)
     values = c.attribute(gains @ game.masks.double().T, game.weights.double())
     torch.testing.assert_close(values, gains, atol=1e-6, rtol=0)
 
@@ -172,7 +173,7 @@ def test_an_additive_game_pays_everyone_their_own(modalities: int, seed: int) ->
 @given(st.integers(1, 12), st.integers(1, 20), st.integers(0, 100))
 def test_sampled_orders_keep_efficiency(modalities: int, permutations: int, seed: int) -> None:
     """Also for few players and odd numbers of orders; 1e-6: the weights are float32."""
-    game = c.sampled(modalities, permutations=permutations, seed=seed)
+    game = coalitions.sampled(modalities, permutations=permutations, seed=seed)
     sizes = game.masks.sum(-1)
     draw = torch.Generator().manual_seed(seed)
     utilities = torch.rand(len(sizes), generator=draw, dtype=torch.float64)
@@ -182,7 +183,7 @@ def test_sampled_orders_keep_efficiency(modalities: int, permutations: int, seed
 
 
 def test_sampled_orders_are_the_seeds() -> None:
-    one, again, other = (c.sampled(9, permutations=8, seed=seed) for seed in (1, 1, 2))
+    one, again, other = (coalitions.sampled(9, permutations=8, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(one.masks, again.masks)
     assert torch.equal(one.weights, again.weights)
     assert one.masks.shape != other.masks.shape or not torch.equal(one.masks, other.masks)
@@ -190,11 +191,11 @@ def test_sampled_orders_are_the_seeds() -> None:
 
 def test_the_kind_and_the_number_choose_the_coalitions() -> None:
     """8 modalities: 256 coalitions. 9: prefixes of 64 orders. Leave one out: M + 1 rows."""
-    assert len(c.coalitions("shapley", 8, permutations=64, seed=0).masks) == 256
-    sampled = c.coalitions("shapley_accuracy", 9, permutations=64, seed=0)
+    assert len(coalitions.needed("shapley", 8, permutations=64, seed=0).masks) == 256
+    sampled = coalitions.needed("shapley_accuracy", 9, permutations=64, seed=0)
     assert len(sampled.masks) <= 64 * 8 + 2
     for kind in ("kl", "entropy"):
-        assert len(c.coalitions(kind, 9, permutations=64, seed=0).masks) == 10
+        assert len(coalitions.needed(kind, 9, permutations=64, seed=0).masks) == 10
 
 
 @given(st.integers(1, 8), st.integers(0, 1000))
@@ -223,7 +224,7 @@ def test_shuffling_is_each_replicas_own(modalities: int, seed: int) -> None:
 def test_means_over_shards_are_the_mean_over_the_probe(kind: str) -> None:
     """What data-parallel workers rely on, for equal class counts in both shards (1e-6: order)."""
     draw = torch.Generator().manual_seed(0)
-    game = c.coalitions(kind, 3, permutations=2, seed=0)
+    game = coalitions.needed(kind, 3, permutations=2, seed=0)
     labels = torch.arange(4).repeat(4)[None]
     logits = torch.randn(1, len(game.masks), 4, 16, generator=draw)
     heads = torch.randn(1, 3, 4, 16, generator=draw)
@@ -242,9 +243,9 @@ def test_means_over_shards_are_the_mean_over_the_probe(kind: str) -> None:
 
 
 def test_names_that_do_not_exist_are_refused() -> None:
-    game = c.leave_one_out(2)
+    game = coalitions.exact(2)
     with pytest.raises(ValueError, match="information: given 'shaply'; allowed: shapley"):
-        c.information("shaply", logits=HEADS, unimodal=HEADS, labels=LABELS, game=game)
+        c.information("shaply", logits=fused(game.masks), unimodal=HEADS, labels=LABELS, game=game)
     with pytest.raises(ValueError, match="confidence: given 'x'; allowed: true_class"):
         c.confidence("x", unimodal=HEADS, labels=LABELS)
     with pytest.raises(ValueError, match="combine: given 'x'; allowed: sum, product"):

@@ -165,12 +165,12 @@ def test_uniform_weights_are_a_control_of_the_same_budget() -> None:
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3, 1)])
 def test_k_refuses_weights_of_another_rank(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="weights \\[R, M\\] and alpha \\[R\\]: given"):
+    with pytest.raises(ValueError, match=r"^weights: given shape .*; allowed: \[R, M\]$"):
         acceleration.coefficients(torch.ones(shape), alpha=torch.ones(shape[0]))
 
 
 def test_k_refuses_an_alpha_of_other_replicas() -> None:
-    with pytest.raises(ValueError, match="alpha"):
+    with pytest.raises(ValueError, match=r"^alpha: given shape \(3,\); allowed: R = 2$"):
         acceleration.coefficients(torch.ones(2, 3), alpha=torch.ones(3))
 
 
