@@ -23,8 +23,11 @@ from cal.config import (
     Optim,
 )
 
-ROOMS = ("data", "model", "mechanisms", "methods")
-FILES = ("config.py", "losses.py", "trainer.py", "evaluate.py", "optim.py", "rng.py", "parallel.py")
+ROOMS = ("data", "model", "mechanisms", "methods")  # what determines results, with FILES
+FILES = (
+    *("config", "losses", "trainer", "batches", "modulation"),
+    *("evaluate", "optim", "rng", "parallel"),
+)
 
 
 def effective(config: Config) -> Config:
@@ -146,7 +149,7 @@ def content_digests(name: str) -> tuple[str, ...]:
 def code_version() -> str:
     """A digest of the code that determines results: comments and docstrings do not count."""
     root = Path(__file__).parent
-    files = [root / name for name in FILES]
+    files = [root / f"{name}.py" for name in FILES]
     files += [path for room in ROOMS for path in sorted((root / room).glob("*.py"))]
     digest = hashlib.sha256(version("torch").encode())
     for path in files:

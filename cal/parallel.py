@@ -24,7 +24,7 @@ class Group:
         torch.distributed.all_reduce(total)
         return total / self.world
 
-    def first_one_s(self, value: T) -> T:
+    def from_first(self, value: T) -> T:
         """The value of worker 0, on every worker (what the others gave is not looked at)."""
         if self.world == 1:
             return value

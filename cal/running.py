@@ -32,7 +32,7 @@ def resumable(job: Job, trainer: Trainer) -> Iterator[Record]:
     """
     history: list[dict[str, object]] = []
     first = trainer.group.rank == 0
-    saved = trainer.group.first_one_s(checkpoint.load(job.folder, job.key) if first else None)
+    saved = trainer.group.from_first(checkpoint.load(job.folder, job.key) if first else None)
     if saved is not None:
         trainer.load_state_dict(saved["trainer"])
         history = saved["history"]

@@ -19,74 +19,26 @@ Legend: R replicas, M modalities, B samples, Z latent features, K classes, S coa
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cal import methods, rng
+from cal.batches import BatchView, ProbeView, Stacked
 from cal.config import Config
-from cal.data import Part, Parts
+from cal.data import Parts
 from cal.data import load as load_data
 from cal.evaluate import evaluate, score
 from cal.losses import cross_entropies
 from cal.model import network as networks
-from cal.model.fusion import Fusion
+from cal.modulation import factors, gradient_noise
 from cal.optim import Optimiser, learning_rate
 from cal.parallel import Group
 from cal.records import Epoch, Record, Result
 
 State = dict[str, Any]
 PLACE = ("epoch", "step", "looks", "seconds")  # how far a run is
-
-
-@dataclass
-class ProbeView:
-    """The probe as methods see it."""
-
-    logits: Tensor  # [R, S, K, B]
-    unimodal: Tensor  # [R, M, K, B]
-    labels: Tensor  # [R, B]
-
-
-@dataclass
-class BatchView:
-    """The training batch as methods see it; ``alone`` is computed only for who asks."""
-
-    fusion: Fusion
-    z: Tensor
-    labels: Tensor
-
-    @property
-    def alone(self) -> Tensor:
-        """[R, M, B, K], without gradient."""
-        with torch.no_grad():
-            return self.fusion.alone(self.z.detach())
-
-
-@dataclass(frozen=True)
-class Stacked:
-    """One part of the data, replicas stacked: inputs M x [R, N, ...], labels [R, N]."""
-
-    inputs: tuple[Tensor, ...]
-    labels: Tensor
-
-    @classmethod
-    def of(cls, parts: Sequence[Part], device: torch.device) -> "Stacked":
-        """Stack the same part of every replica."""
-        columns = zip(*(part.inputs for part in parts), strict=True)
-        inputs = tuple(torch.stack(column).to(device) for column in columns)
-        return cls(inputs, torch.stack([part.labels for part in parts]).to(device))
-
-    def batch(self, index: Tensor) -> "Stacked":
-        """Samples ``index`` [R, B] of each replica."""
-        if len(index) == 1:
-            inputs = tuple(x[0].index_select(0, index[0])[None] for x in self.inputs)
-            return Stacked(inputs, self.labels[0].index_select(0, index[0])[None])
-        rows = torch.arange(len(index), device=index.device)[:, None]
-        return Stacked(tuple(x[rows, index] for x in self.inputs), self.labels[rows, index])
 
 
 class Trainer:
@@ -196,45 +148,18 @@ class Trainer:
         loss = loss + method.loss_term(outputs.kl, self.step, self.steps)
         loss.sum().backward()
         view = BatchView(self.network.fusion, outputs.z, batch.labels)
-        factors = self._factors(method.scale(view, self.group.mean))
-        noise = self._gradient_noise() if method.noise else {}
+        k = method.scale(view, self.group.mean)
+        noise = gradient_noise(self.owners, self.draws["modulation"]) if method.noise else {}
         rates = [
             learning_rate(c.optim, step=self.step, steps=self.steps, epoch=self.epoch)
             for c in self.configs
         ]
         lr = torch.tensor(rates, device=self.device)
         on_gradient = method.apply == "gradient"
-        self.optimiser.step(lr=lr, factors=factors, on_gradient=on_gradient, additions=noise)
+        self.optimiser.step(
+            lr=lr, factors=factors(self.owners, k), on_gradient=on_gradient, additions=noise
+        )
         return loss.detach(), outputs.kl.detach()
-
-    def _factors(self, k: Tensor) -> dict[str, Tensor]:
-        """k [R, M], shaped for each parameter that belongs to modalities."""
-        factors = {}
-        for name, owner in self.owners.items():
-            if not owner.replicated:
-                factors[name] = k[0, owner.modality]
-                continue
-            column = k if owner.modality is None else k[:, owner.modality]
-            factors[name] = column.view(
-                *column.shape, *[1] * (owner.parameter.dim() - column.dim())
-            )
-        return factors
-
-    def _gradient_noise(self) -> dict[str, Tensor]:
-        """N(0, std(g)^2) for the gradient g of each modality's own parameters."""
-        drawn = {}
-        for name, owner in self.owners.items():
-            grad = owner.parameter.grad
-            if grad is None:
-                continue
-            shape = grad.shape[1:] if owner.replicated else grad.shape
-            noise = self._drawn("modulation", partial(_standard_normal, shape))
-            own = 0 if not owner.replicated else 2 if owner.modality is None else 1  # leading axes
-            # One row a replica and modality: a sum over several axes would depend on R.
-            std = grad.flatten(own).std(-1, correction=0)
-            scale = std.view(*std.shape, *[1] * (grad.dim() - own))
-            drawn[name] = noise.view_as(grad).to(grad.device) * scale
-        return drawn
 
     @torch.no_grad()
     def _look(self, masks: Tensor, samples: int | None) -> ProbeView:
@@ -310,10 +235,6 @@ class Trainer:
         self.globals = state["globals"]
         for key in PLACE:
             setattr(self, key, state["place"][key])
-
-
-def _standard_normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:
-    return torch.randn(*shape, generator=generator)
 
 
 def train(config: Config, *, state: State | None = None, device: str = "cpu") -> Iterator[Record]:

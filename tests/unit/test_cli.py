@@ -14,10 +14,11 @@ from cal.config import ConfigError
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """``cli.run`` sets a handler for the process: ours comes back."""
-    before = signal.getsignal(signal.SIGTERM)
+    """``cli.run`` sets handlers for the process: ours come back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def code(main: Callable[[], int]) -> int:
@@ -54,6 +55,23 @@ def test_an_interruption_says_how_to_go_on(
         "interrupted; nothing is lost, go on with: "
         "python -m cal.train seed=3 'data.corrupt_views=[fac, pix]'\n"
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_that_a_library_turned_into_an_error_is_one(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background ignores it
+
+    def main() -> int:
+        try:
+            os.kill(os.getpid(), number)
+        except KeyboardInterrupt:
+            raise ConfigError("MLFLOW_TRACKING_URI: its driver is missing") from None
+        return 0
+
+    assert code(main) == 130
+    assert capsys.readouterr().err.startswith("interrupted; ")
 
 
 def test_a_fault_of_ours_keeps_its_traceback() -> None:

@@ -1,0 +1,60 @@
+"""Batches of R replicas, and what methods are shown of them and of the probe.
+
+Legend: R replicas, M modalities, B samples, Z latent features, K classes, S coalitions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cal.data import Part
+from cal.model.fusion import Fusion
+
+
+@dataclass
+class ProbeView:
+    """The probe as methods see it."""
+
+    logits: Tensor  # [R, S, K, B]
+    unimodal: Tensor  # [R, M, K, B]
+    labels: Tensor  # [R, B]
+
+
+@dataclass
+class BatchView:
+    """The training batch as methods see it; ``alone`` is computed only for who asks."""
+
+    fusion: Fusion
+    z: Tensor
+    labels: Tensor
+
+    @property
+    def alone(self) -> Tensor:
+        """[R, M, B, K], without gradient."""
+        with torch.no_grad():
+            return self.fusion.alone(self.z.detach())
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """One part of the data, replicas stacked: inputs M x [R, N, ...], labels [R, N]."""
+
+    inputs: tuple[Tensor, ...]
+    labels: Tensor
+
+    @classmethod
+    def of(cls, parts: Sequence[Part], device: torch.device) -> "Stacked":
+        """Stack the same part of every replica."""
+        columns = zip(*(part.inputs for part in parts), strict=True)
+        inputs = tuple(torch.stack(column).to(device) for column in columns)
+        return cls(inputs, torch.stack([part.labels for part in parts]).to(device))
+
+    def batch(self, index: Tensor) -> "Stacked":
+        """Samples ``index`` [R, B] of each replica."""
+        if len(index) == 1:
+            inputs = tuple(x[0].index_select(0, index[0])[None] for x in self.inputs)
+            return Stacked(inputs, self.labels[0].index_select(0, index[0])[None])
+        rows = torch.arange(len(index), device=index.device)[:, None]
+        return Stacked(tuple(x[rows, index] for x in self.inputs), self.labels[rows, index])

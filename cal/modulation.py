@@ -1,0 +1,39 @@
+"""A method's k [R, M] on the parameters that belong to modalities, and noise on their gradients."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from cal.model.encoders import Owned
+
+
+def factors(owners: Mapping[str, Owned], k: Tensor) -> dict[str, Tensor]:
+    """k [R, M] for each parameter by name, with axes that broadcast over it."""
+    shaped = {}
+    for name, owner in owners.items():
+        if not owner.replicated:
+            shaped[name] = k[0, owner.modality]
+            continue
+        column = k if owner.modality is None else k[:, owner.modality]
+        shaped[name] = column.view(*column.shape, *[1] * (owner.parameter.dim() - column.dim()))
+    return shaped
+
+
+def gradient_noise(
+    owners: Mapping[str, Owned], draws: Sequence[torch.Generator]
+) -> dict[str, Tensor]:
+    """N(0, std(g)^2) for the gradient g of each modality's own parameters, [R] generators."""
+    drawn = {}
+    for name, owner in owners.items():
+        grad = owner.parameter.grad
+        if grad is None:
+            continue
+        shape = grad.shape[1:] if owner.replicated else grad.shape
+        noise = torch.stack([torch.randn(shape, generator=draw) for draw in draws])
+        own = 0 if not owner.replicated else 2 if owner.modality is None else 1  # leading axes
+        # One row a replica and modality: a sum over several axes would depend on R.
+        std = grad.flatten(own).std(-1, correction=0)
+        scale = std.view(*std.shape, *[1] * (grad.dim() - own))
+        drawn[name] = noise.view_as(grad).to(grad.device) * scale
+    return drawn
