@@ -151,9 +151,13 @@ def _tell(plan: "Plan", ledger: "Ledger", out: Path, begin: float) -> int:
     rows = rows_of(plan, entries)
     summary, names = report.write_report(plan, rows, curves, out=out, provenance=provenance)
     ledger.report({name: out / name for name in names}, note=wording.note(summary))
-    ledger.view()
+    pages, store = ledger.view(), home.tracking_uri()
     show(answer_table(summary))
-    print(f"report: {out / 'report.html'}\nMLflow: `make ui` prints the address of each page")
+    print(f"report: {out / 'report.html'}")
+    if store.startswith("http"):
+        print("MLflow:", *(page.at(store) for page in pages), sep="\n  ")
+    else:
+        print("MLflow: `make ui` serves it and prints the address of each page")
     return cli.SOME_FAILED if summary["failed"] else cli.DONE
 
 

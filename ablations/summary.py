@@ -205,7 +205,7 @@ def _timings(plan: "Plan", found: Mapping[tuple[str, str], Cell]) -> Tree:
         regime: {
             arm.name: {
                 name: _sample(found.get((regime, arm.name), ()), f"time/{name}", LEVEL)
-                for name in ("step_ms", "total_s")
+                for name in ("step_ms", "train_s")
             }
             for arm in plan.arms
         }

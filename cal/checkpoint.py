@@ -38,10 +38,14 @@ def save(state: State, folder: str, key: str) -> None:
     path = location(root, key)
     local = isinstance(system, fs.LocalFileSystem)
     target = f"{path}.{os.getpid()}.part" if local else path  # object stores put atomically
-    with system.open_output_stream(target) as stream:
-        stream.write(buffer.getvalue())
-    if local:
-        os.replace(target, path)
+    try:
+        with system.open_output_stream(target) as stream:
+            stream.write(buffer.getvalue())
+        if local:
+            os.replace(target, path)
+    finally:
+        if local:  # a full disk leaves no part behind
+            Path(target).unlink(missing_ok=True)
 
 
 def load(folder: str, key: str) -> State | None:

@@ -138,6 +138,10 @@ class Address:
     title: str
     fragment: str
 
+    def at(self, place: str) -> str:
+        """A line with the whole address, given where the UI is served."""
+        return f"{self.title}: {place.rstrip('/')}/{self.fragment}"
+
 
 @lru_cache(maxsize=4096)
 def _allowed(name: str) -> bool:

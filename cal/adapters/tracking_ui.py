@@ -147,5 +147,5 @@ def _show(place: str, uri: str, study: str | None) -> None:
     chosen = study if study is not None else names[0]
     print(f"study {chosen} in {hidden(uri)}")
     for page in reader.pages(chosen):
-        print(f"  {page.title}: {place}/{page.fragment}")
+        print(f"  {page.at(place)}")
     sys.stdout.flush()

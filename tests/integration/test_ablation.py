@@ -1,10 +1,13 @@
 """The main job on real data, real Ray and real MLflow: whole, interrupted, refused."""
 
+import os
 import random
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,22 +73,53 @@ def test_report_is_rebuilt_from_mlflow_alone(undisturbed: tuple[Path, Path]) -> 
 
 
 def test_killed_three_times_at_random_moments_gives_the_same_summary(
-    undisturbed: tuple[Path, Path], tmp_path: Path
+    undisturbed: tuple[Path, Path], home: Path, tmp_path: Path
 ) -> None:
     words = ("ablations.full", "--config", small_study(tmp_path), "--out", "out")
     moments = random.Random(time.time_ns())
     for _ in range(3):
-        kill_after(*words, home=tmp_path / "home", seconds=moments.uniform(8, 25))
-    done = run(*words, home=tmp_path / "home")
+        kill_after(*words, home=home, seconds=moments.uniform(4, 20))
+    done = run(*words, home=home)
     assert done.returncode == 0, done.stderr
     assert summary(tmp_path / "out") == summary(undisturbed[1])
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+def busy_worker(home: Path) -> int | None:
+    """The process id of a worker of the study in ``home`` that trains now."""
+    mark = f"CAL_HOME={home}\0".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            trains = (folder / "cmdline").read_bytes().startswith(b"ray::_in_worker")
+            if trains and mark in (folder / "environ").read_bytes():
+                return int(folder.name)
+    return None
+
+
+def test_workers_killed_in_mid_study_change_nothing(
+    undisturbed: tuple[Path, Path], home: Path, tmp_path: Path
+) -> None:
+    words = command("ablations.full", "--config", small_study(tmp_path), "--out", "out")
+    with (tmp_path / "log").open("w") as log:
+        driver = subprocess.Popen(
+            words, env=environment(home), cwd=tmp_path, stdout=log, stderr=log
+        )
+    killed = set[int]()
+    while driver.poll() is None:
+        worker = busy_worker(home)
+        if worker is not None and worker not in killed and len(killed) < 3:
+            os.kill(worker, signal.SIGKILL)
+            killed.add(worker)
+        time.sleep(0.05)
+    assert driver.returncode == 0, (tmp_path / "log").read_text()
+    assert killed
+    assert summary(tmp_path / "out") == summary(undisturbed[1])
+
+
+def test_ctrl_c_says_how_to_go_on(home: Path, tmp_path: Path) -> None:
     words = command("ablations.full", "--config", small_study(tmp_path), "--out", "out")
     process = subprocess.Popen(
         words,
-        env=environment(tmp_path / "home"),
+        env=environment(home),
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -102,7 +136,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     assert "go on with: python -m ablations.full --config" in errors
 
 
-def test_a_failing_run_is_named_and_the_rest_completes(tmp_path: Path) -> None:
+def test_a_failing_run_is_named_and_the_rest_completes(home: Path, tmp_path: Path) -> None:
     text = """
 name: failing
 base: {data: {labels_per_class: 20}, train: {epochs: 2}, evaluate: {noise: none}}
@@ -113,7 +147,7 @@ arms:
 contrasts: [{arm: joint, reference: too-large}]
 """
     words = ("ablations.full", "--config", small_study(tmp_path, text), "--out", "out")
-    done = run(*words, home=tmp_path / "home")
+    done = run(*words, home=home)
     assert done.returncode == 1, done.stderr
     failed = summary(tmp_path / "out")["failed"]
     assert len(failed) == 1
@@ -131,19 +165,20 @@ contrasts: [{arm: cal, reference: joint}]
 """
 
 
-def test_ray_train_workers_run_an_ablation_to_the_same_summary(tmp_path: Path) -> None:
+def test_ray_train_workers_run_an_ablation_to_the_same_summary(home: Path, tmp_path: Path) -> None:
     path = small_study(tmp_path, TINY)
-    for backend in ("worker", "ray-train"):
+    other = shutil.copytree(home, tmp_path / "other")
+    for backend, place in (("worker", home), ("ray-train", other)):
         words = ("ablations.full", "--config", path, "--out", backend, "--backend", backend)
-        done = run(*words, home=tmp_path / f"home-{backend}")
+        done = run(*words, home=place)
         assert done.returncode == 0, done.stderr
         assert f"backend {backend} (as asked)" in done.stderr
     assert summary(tmp_path / "ray-train") == summary(tmp_path / "worker")
 
 
-def test_gpus_that_this_machine_lacks_are_refused_before_anything_runs(tmp_path: Path) -> None:
+def test_gpus_that_this_machine_lacks_are_refused(home: Path, tmp_path: Path) -> None:
     words = ("--config", small_study(tmp_path, TINY), "--gpus-per-run", "64")
-    done = run("ablations.full", *words, home=tmp_path / "home")
+    done = run("ablations.full", *words, home=home)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("--gpus-per-run: given 64; allowed: at most ")
 

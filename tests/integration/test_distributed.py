@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import time
@@ -160,12 +161,13 @@ def test_a_worker_killed_with_9_resumes_bit_for_bit(cluster: None, tmp_path: Pat
     assert isinstance(again[-1], Result)
 
 
-def test_two_ray_train_workers_train_as_one_process_does(tmp_path: Path) -> None:
+def test_two_ray_train_workers_train_as_one_process_does(home: Path, tmp_path: Path) -> None:
     """As a user starts it; sums in another order may turn a sample or two of 800."""
     found = []
-    for workers in ("0", "2"):
+    other = shutil.copytree(home, tmp_path / "other")
+    for workers, place in (("0", home), ("2", other)):
         words = ("--workers", workers, "data.labels_per_class=20", "train.epochs=5")
-        done = run("cal.train", *words, "evaluate.noise=none", home=tmp_path / f"home{workers}")
+        done = run("cal.train", *words, "evaluate.noise=none", home=place)
         assert done.returncode == 0, done.stderr
         found.append(float(re.findall(r"test/clean/accuracy (\S+)", done.stdout)[0]))
     assert found[0] > 0.5

@@ -195,7 +195,7 @@ def test_two_processes_may_open_a_fresh_store_at_once(tmp_path: Path) -> None:
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    outcomes = [driver.communicate(timeout=120) for driver in drivers]
+    outcomes = [driver.communicate(timeout=240) for driver in drivers]
     assert [driver.returncode for driver in drivers] == [0, 0], outcomes
     assert sorted(said for said, _ in outcomes) == [
         "",

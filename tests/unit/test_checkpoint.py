@@ -64,6 +64,7 @@ def test_a_failed_write_leaves_the_old_state(
     found = checkpoint.load(str(tmp_path), KEY)
     assert found is not None
     assert found["w"][0, 0] == 1
+    assert [path.name for path in tmp_path.iterdir()] == [f"{KEY}.pt"]
 
 
 def test_nothing_is_revived_by_running_code(tmp_path: Path) -> None:

@@ -221,7 +221,7 @@ def test_runs_csv_has_a_row_for_each_run_and_condition(study: Any) -> None:
 
 
 def test_metrics_are_read_by_name() -> None:
-    metrics = {"test/clean/accuracy": 0.5, "time/total_s": 3.0, "train/loss": 1.0}
+    metrics = {"test/clean/accuracy": 0.5, "time/train_s": 3.0, "train/loss": 1.0}
     assert by_condition(metrics) == {"clean": {"accuracy": 0.5}}
     running = Row("r", "a", 0, "h", "RUNNING", metrics)
     assert by_seed([running], metric="test/clean/accuracy") == {}
