@@ -14,7 +14,6 @@ from ablations.plan import Plan, Run
 from cal import data, home
 from cal.adapters import ray_cluster, ray_train
 from cal.adapters.tracking import Data, Seed
-from cal.config import ConfigError
 from cal.records import Epoch, Result
 from cal.running import Job
 
@@ -71,24 +70,28 @@ class Active:
 
 def choose(plan: Plan, asked: Backend, *, devices: float) -> Backend:
     """Resolve what was left open by network size and ``devices``, the GPUs there are."""
-    large = any(run.config.model.encoder in LARGE for run in plan.runs)
-    chosen = asked
-    if chosen.name == "auto":
-        name = "ray-train" if large else "worker"
-        why = "large networks" if large else "small networks share warm workers"
-        chosen = replace(chosen, name=name, why=f"auto: {why}")
-    if chosen.gpus is None:
-        chosen = replace(chosen, gpus=1.0 if large and devices >= 1 else 0.0)
-    return chosen
+    name, why = _name(plan, asked)
+    gpus = asked.gpus
+    if gpus is None:
+        gpus = 1.0 if _large(plan) and devices >= 1 else 0.0
+    return replace(asked, name=name, gpus=gpus, why=why)
 
 
-def check_room(backend: Backend, *, devices: float, grows: bool) -> None:
-    """Raises ``ConfigError`` for GPUs that can never be had; a cluster that ``grows`` may wait."""
-    if backend.gpus and devices < backend.gpus and not grows:
-        raise ConfigError(
-            f"--gpus-per-run: given {backend.gpus:g}; allowed: at most {devices:g}, the GPUs of "
-            "this machine"
-        )
+def data_parallel(plan: Plan, asked: Backend) -> int:
+    """Workers of each run."""
+    return (asked.workers or 1) if _name(plan, asked)[0] == "ray-train" else 1
+
+
+def _name(plan: Plan, asked: Backend) -> tuple[str, str]:
+    if asked.name != "auto":
+        return asked.name, asked.why
+    if _large(plan):
+        return "ray-train", "auto: large networks"
+    return "worker", "auto: small networks share warm workers"
+
+
+def _large(plan: Plan) -> bool:
+    return any(run.config.model.encoder in LARGE for run in plan.runs)
 
 
 def each(function: Callable[[str], T], items: Iterable[str]) -> Iterator[T]:
@@ -104,12 +107,16 @@ def _apply(function: Callable[[str], T], item: str) -> T:
 
 def places(backend: Backend) -> int:
     """How many runs the cluster holds at a time, at least 1."""
-    per_run = (backend.workers or 1) if backend.name == "ray-train" else 1
-    fit = ray_cluster.slots() / per_run
+    workers = (backend.workers or 1) if backend.name == "ray-train" else 1
+    fit = ray_cluster.slots() / workers
     if backend.gpus:
-        fit = ray_cluster.slots("GPU") / (backend.gpus * per_run)
-    limit = backend.workers if backend.name == "worker" and backend.workers else math.inf
-    return max(1, int(min(fit, limit)))
+        fit = min(fit, ray_cluster.slots("GPU") / (backend.gpus * workers))
+    return max(1, int(min(fit, _limit(backend))))
+
+
+def _limit(backend: Backend) -> float:
+    """Runs at a time that the user allows."""
+    return backend.workers if backend.name == "worker" and backend.workers else math.inf
 
 
 def missing(plan: Plan, ledger: "Ledger") -> list[Run]:
@@ -129,7 +136,7 @@ def execute(
     """Run them all; the hashes of those that failed. Ctrl-C ends the workers and is passed on."""
     waiting, failed = list(reversed(runs)), list[str]()
     active: dict[Any, Active] = {}
-    room = places(backend) + AHEAD
+    room = min(places(backend) + AHEAD, _limit(backend))
     try:
         while waiting or active:
             while waiting and len(active) < room:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cal import cli, home
-from cal.config import ConfigError, assignments
+from cal.config import assignments
 
 if TYPE_CHECKING:
     from ablations.plan import Plan
@@ -32,14 +32,9 @@ exit codes: 0 done, 1 some runs failed (the report names them), 2 bad input, 130
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m ablations.full",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    p = cli.Parser("python -m ablations.full", description=__doc__, epilog=EXAMPLES)
     p.add_argument("--config", default="default", help="study file, or a packaged name (default)")
-    p.add_argument("--seeds", type=_count, metavar="N", help="seeds of every regime")
+    p.add_argument("--seeds", type=cli.count, metavar="N", help="seeds of every regime")
     p.add_argument("--out", default="out", metavar="DIR", help="folder of the report (out)")
     p.add_argument(
         "--backend",
@@ -49,26 +44,19 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--workers",
-        type=_count,
+        type=cli.count,
         metavar="N",
         help="worker: runs at a time; ray-train: data-parallel workers of each run",
     )
     p.add_argument(
         "--gpus-per-run",
-        type=float,
+        type=cli.gpus,
         metavar="G",
         help="GPUs of each worker (1 for large networks where there are any, else 0)",
     )
     p.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     p.add_argument("assignments", nargs="*", metavar="FIELD=VALUE", help="changes of the base")
     return p
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"given {text}; allowed: 1 or more")
-    return value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,8 +66,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from ablations.study import read_study
 
     begin = time.monotonic()
-    if options.gpus_per_run is not None and options.gpus_per_run < 0:
-        raise ConfigError(f"--gpus-per-run: given {options.gpus_per_run}; allowed: 0 or more")
     overrides = assignments(options.assignments)
     study = read_study(options.config)
     plan = make_plan(study, seeds=options.seeds, overrides=overrides)
@@ -91,10 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.dry_run:
         return cli.DONE
     out = home.resolve(options.out)
-    print(f"ledger {home.tracking_uri()}\nreport goes to {out}", flush=True)
     from ablations.report import check_out
-    from cal.adapters.tracking import Variant, open_ledger
+    from cal.adapters.tracking import Variant, hidden, open_ledger
 
+    print(f"ledger {hidden(home.tracking_uri())}\nreport goes to {out}", flush=True)
     check_out(out)
     variants = [Variant(arm.name, arm.title, "", arm.switches) for arm in plan.arms]
     with open_ledger(home.tracking_uri(), artifacts=home.artifacts(), progress=cli.say) as ledger:
@@ -118,13 +104,15 @@ def _train(plan: "Plan", options: argparse.Namespace, ledger: "Ledger") -> None:
     runs = execute.missing(plan, ledger)
     if not runs:
         return
-    cli.say(ray_cluster.connect(cpus=options.workers))
     asked = execute.Backend(options.backend, options.workers, options.gpus_per_run)
-    devices = ray_cluster.slots("GPU")
-    backend = execute.choose(plan, asked, devices=devices)
-    execute.check_room(backend, devices=devices, grows=not ray_cluster.ours())
-    gpus = f", {backend.gpus:g} GPUs a worker" if backend.gpus else ""
-    cli.say(f"backend {backend.name} ({backend.why}){gpus}\npreflight: does every switch act?")
+    preflight.check_batches(plan, workers=execute.data_parallel(plan, asked))
+    cli.say(ray_cluster.connect(cpus=options.workers))
+    backend = execute.choose(plan, asked, devices=ray_cluster.slots("GPU"))
+    parallel, gpus = execute.data_parallel(plan, backend), backend.gpus or 0.0
+    for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
+        cli.say(line)
+    cli.say(f"backend {backend.name} ({backend.why}), {gpus:g} GPUs a worker")
+    cli.say("preflight: does every switch act?")
     for line in preflight.check(plan, over=execute.each):
         cli.say(f"  {line}")
     done, places = len(plan.runs) - len(runs), execute.places(backend)
@@ -138,6 +126,7 @@ def _tell(plan: "Plan", ledger: "Ledger", out: Path, begin: float) -> int:
     from ablations import execute, report, wording
     from ablations.rows import rows_of
     from ablations.terminal import answer_table, show
+    from cal.adapters.tracking import hidden
 
     cli.say("aggregating over seeds")
     for _ in execute.aggregate(plan, ledger):
@@ -151,7 +140,7 @@ def _tell(plan: "Plan", ledger: "Ledger", out: Path, begin: float) -> int:
     rows = rows_of(plan, entries)
     summary, names = report.write_report(plan, rows, curves, out=out, provenance=provenance)
     ledger.report({name: out / name for name in names}, note=wording.note(summary))
-    pages, store = ledger.view(), home.tracking_uri()
+    pages, store = ledger.view(), hidden(home.tracking_uri())
     show(answer_table(summary))
     print(f"report: {out / 'report.html'}")
     if store.startswith("http"):

@@ -7,7 +7,7 @@ arms (cells) that ask for it.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import product
+from itertools import count, islice, product
 from typing import Any
 
 from ablations.study import Study
@@ -71,11 +71,6 @@ class Plan:
         """The arm's runs in one regime, in the order of its seeds."""
         return self.cells[regime, arm]
 
-    def shared_with(self, regime: str, arm: str) -> str:
-        """The first arm that has the same runs: ``arm`` itself, or the one it is identical to."""
-        own = self.cells[regime, arm]
-        return next(other.name for other in self.arms if self.cells[regime, other.name] == own)
-
 
 def make_plan(
     study: Study, *, seeds: int | None = None, overrides: Mapping[str, Any] | None = None
@@ -137,7 +132,8 @@ def _seeds(given: int | Sequence[int], cap: int | None) -> tuple[int, ...]:
         raise ConfigError(f"regimes: given seeds {list(listed)}; allowed: each seed once")
     if cap is None:
         return listed
-    return listed[:cap] if cap <= len(listed) else (*listed, *range(len(listed), cap))
+    more = (seed for seed in count() if seed not in listed)
+    return (*listed, *islice(more, max(0, cap - len(listed))))[:cap]
 
 
 def _cells(study: Study) -> list[Arm]:

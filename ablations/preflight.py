@@ -11,7 +11,9 @@ from functools import partial
 import torch
 
 from ablations.plan import Plan, Run
-from cal.config import Cal, Config, ConfigError
+from cal.config import Bottleneck, Cal, Config, ConfigError, Contribution, Data
+from cal.data import load
+from cal.parallel import check_batch
 from cal.trainer import Trainer
 
 MARGIN = 3  # updates of the metric that must have acted
@@ -56,6 +58,26 @@ def neutral_twin(config: Config) -> Config:
         for name in ("contribution", "acceleration", "bottleneck")
     }
     return config.model_copy(update={"cal": cal.model_copy(update=off)})
+
+
+def check_batches(plan: Plan, *, workers: int) -> None:
+    """Has every run enough samples, and does its batch divide among its ``workers``?
+
+    Raises ``ConfigError`` naming regime and arm of each that has not.
+    """
+    first: dict[tuple[Data, int], Run] = {}  # the sizes of parts are the same for all seeds
+    for run in plan.runs:
+        first.setdefault((run.config.data, run.config.train.batch), run)
+    faults = []
+    for run in first.values():
+        try:
+            parts = load(run.config.data, seed=run.seed)
+            batch = run.config.train.batch
+            check_batch(batch, samples=len(parts.train.ids), workers=workers)
+        except ConfigError as error:
+            faults.append(f"{error} (regime {run.regime}, arm {run.arms[0]})")
+    if faults:
+        raise ConfigError("\n".join(faults))
 
 
 def check(plan: Plan, *, over: Map = map) -> Iterator[str]:
@@ -128,20 +150,34 @@ def _doubled(cal: Cal) -> Iterator[tuple[str, Cal]]:
 
 def _twins(runs: Iterable[Run], digests: "_Digests", regime: str) -> Iterator[str]:
     """Arms with other effective forms that train the same parameters: a control that controls
-    nothing. Controls of the metric alone are compared.
+    nothing. Compared are those that differ in what the metric says and whom it guides, nothing
+    else: other differences (a schedule, noise at evaluation) may well act later or not on them.
     """
-    seen: dict[str, Run] = {}
+    seen: dict[tuple[str, str], Run] = {}
     # A shuffled W may fall like another by chance over a few updates: look longer before refusing.
     longer = _Digests(4 * digests.steps)
     for run in runs:
-        if run.config.method != "cal":
+        if run.config.cal is None:
             continue
-        other = seen.setdefault(digests.of(run.config), run)
+        other = seen.setdefault((_unguided(run.config), digests.of(run.config)), run)
         if other.hash != run.hash and longer.of(run.config) == longer.of(other.config):
             yield (
                 f"{run.arms[0]}: trains the same parameters as {other.arms[0]} "
                 f"though their configurations differ (regime {regime})"
             )
+
+
+def _unguided(config: Config) -> str:
+    """The configuration without the metric and the asymmetry."""
+    assert config.cal is not None
+    asymmetry = {"asymmetry": Bottleneck().asymmetry}
+    plain = config.cal.model_copy(
+        update={
+            "contribution": Contribution(),
+            "bottleneck": config.cal.bottleneck.model_copy(update=asymmetry),
+        }
+    )
+    return config.model_copy(update={"cal": plain}).model_dump_json()
 
 
 def _per_epoch(config: Config) -> int:

@@ -62,7 +62,7 @@ class Progress:
         if "val/accuracy" in record.metrics:
             self.accuracy[run.hash] = record.metrics["val/accuracy"]
         for warning in news(record, self.told.setdefault(run.hash, set())):
-            self.console.print(f"{run.regime} {run.arms[0]} seed {run.seed}: {warning}")
+            self._say(f"{run.regime} {run.arms[0]} seed {run.seed}: {warning}")
         self._show()
 
     def ended(self, run: Run, error: str) -> None:
@@ -77,7 +77,7 @@ class Progress:
         self.done += not error
         self.failed += bool(error)
         if error:
-            self.console.print(f"failed: {run.regime} {run.arms[0]} seed {run.seed}: {error}")
+            self._say(f"failed: {run.regime} {run.arms[0]} seed {run.seed}: {error}")
         self._show()
 
     def time_left(self) -> str:
@@ -103,7 +103,11 @@ class Progress:
             self.live.update(self._table())
         elif time.monotonic() - self.last_line >= EVERY_S:
             self.last_line = time.monotonic()
-            self.console.print(self.headline())
+            self._say(self.headline())
+
+    def _say(self, text: str) -> None:
+        """Text as it is: brackets in errors are no markup."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table(title=self.headline(), title_justify="left")

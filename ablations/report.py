@@ -3,7 +3,6 @@
 ``python -m ablations.report --study NAME --out DIR`` rebuilds it from MLflow alone.
 """
 
-import argparse
 import json
 import platform
 import shlex
@@ -144,13 +143,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return cli.SOME_FAILED if summary["failed"] else cli.DONE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m ablations.report",
-        description="Write the report of a study again, from MLflow alone: " + ", ".join(FILES),
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _parser() -> cli.Parser:
+    about = "Write the report of a study again, from MLflow alone: " + ", ".join(FILES)
+    parser = cli.Parser("python -m ablations.report", description=about, epilog=EXAMPLES)
     parser.add_argument("--study", required=True, metavar="NAME", help="the study in the ledger")
     parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder to write")
     return parser

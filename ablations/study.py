@@ -8,7 +8,7 @@ from pydantic import Field
 from cal.config import ConfigError, Count, Section, parse_as, read_yaml
 
 Tree = dict[str, Any]
-Seeds = Count | tuple[Annotated[int, Field(ge=0)], ...]
+Seeds = Count | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 NAME = r"^[A-Za-z0-9_.:+ -]+$"
 Name = Annotated[str, Field(pattern=NAME)]
 FOLDER = Path(__file__).parent

@@ -85,7 +85,7 @@ def _regime(plan: "Plan", regime: str, found: Mapping[tuple[str, str], Cell], le
         "seeds": list(plan.seeds[regime]),
         "variants": {
             arm.name: _variant(arm, mine[arm.name], level)
-            | {"same_runs_as": same[arm.name]}
+            | {"same_runs_as": same[arm.name], "uses_probe": _uses_probe(plan, regime, arm.name)}
             | {
                 condition: _sample(mine[arm.name], f"test/{condition}/accuracy", level)
                 | {
@@ -162,6 +162,13 @@ def _same_runs(plan: "Plan", regime: str, arm: str) -> list[str]:
     own = plan.arm_hashes(regime, arm)
     others = [other.name for other in plan.arms if other.name != arm]
     return [name for name in others if plan.arm_hashes(regime, name) == own]
+
+
+def _uses_probe(plan: "Plan", regime: str, arm: str) -> bool:
+    """Whether the metric acts in the arm: it has the probe's labels beside those of training."""
+    own = set(plan.arm_hashes(regime, arm))
+    runs = [run for run in plan.runs if run.regime == regime and run.hash in own]
+    return any(run.config.cal is not None and run.config.cal.contribution.enabled for run in runs)
 
 
 def _counts(rows: Sequence[Row]) -> Tree:

@@ -149,9 +149,11 @@ def _one(effect: Tree) -> str:
 
 def _control(regime: Tree, arm: str, references: Sequence[str]) -> str:
     variant = regime["variants"][arm]
+    if not variant["uses_probe"]:
+        return ""
     if "joint-probe" not in references:
         missing = "No control here trains on the probe's labels (joint-probe): {} had them extra."
-        return missing.format(arm) if variant["switches"] else ""
+        return missing.format(arm)
     effects = {place: variant[place]["versus"]["joint-probe"] for place in PLACES}
     contrast = {"arm": arm, "reference": "joint-probe", **effects}
     return compare(contrast, gloss=" (joint training on the probe's labels as well)")
@@ -189,6 +191,17 @@ def note(summary: Tree) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _robust(summary: Tree) -> str:
+    variants = [v for regime in summary["regimes"].values() for v in regime["variants"].values()]
+    if not any(variant["robust"]["n"] for variant in variants):
+        return "Robust accuracy was not measured (evaluate.noise: none)."
+    return (
+        "Robust is the mean of four groups: Gaussian noise (.5, 1 and 2 standard deviations) on "
+        "one modality, Gaussian noise on a random half of the modalities, salt and pepper (10 and "
+        "30 %) on all, one modality missing."
+    )
+
+
 def method(summary: Tree) -> list[str]:
     """How the numbers came about, what they do not cover, and what of CAL is published."""
     declared = sum(len(regime["contrasts"]) for regime in summary["regimes"].values())
@@ -198,7 +211,7 @@ def method(summary: Tree) -> list[str]:
         "All arms of a regime share their seeds; a seed fixes the split into training, probe and "
         "selection part, the initialisation and the order of the data. Every run is evaluated on "
         "the same fixed report part, on which no run trains and nothing is selected, clean and "
-        "under the same corrupted inputs.",
+        "corrupted; arms of one seed see the same inputs.",
         "Differences are paired by seed: the mean of the n differences and its "
         f"{100 * level:g} % t interval with n {MINUS} 1 degrees of freedom. The interval speaks of "
         "other seeds on these test samples; the error of having these samples and no others is "
@@ -208,9 +221,7 @@ def method(summary: Tree) -> list[str]:
         f"{(1 - level) * count:.1f} would exclude 0 by chance; {found} do. Primary contrasts were "
         "declared before the data were seen, all others are exploratory: hints to be confirmed on "
         "fresh seeds. Undecided says that the interval holds 0, never that there is no effect.",
-        "Robust is the mean of four groups: Gaussian noise (.5, 1 and 2 standard deviations) on "
-        "one modality, Gaussian noise on a random half of the modalities, salt and pepper (10 and "
-        "30 %) on all, one modality missing.",
+        _robust(summary),
         "What is published of CAL is its abstract (arXiv 2510.26289): a Shapley-inspired "
         "contribution metric with confidence, acceleration of high contributors, an asymmetric "
         "information bottleneck on low ones; every formula, temperature and hyperparameter beyond "

@@ -3,6 +3,7 @@
 import os
 from io import BytesIO
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -11,6 +12,10 @@ from pyarrow import fs
 from cal.config import ConfigError
 
 State = dict[str, Any]
+
+
+class DamagedError(RuntimeError):
+    """A checkpoint that cannot be read."""
 
 
 def _filesystem(folder: str) -> tuple[fs.FileSystem, str]:
@@ -42,19 +47,40 @@ def save(state: State, folder: str, key: str) -> None:
         with system.open_output_stream(target) as stream:
             stream.write(buffer.getvalue())
         if local:
+            _synced(target)
             os.replace(target, path)
     finally:
         if local:  # a full disk leaves no part behind
             Path(target).unlink(missing_ok=True)
 
 
+def remove(folder: str, name: str) -> None:
+    """Delete what others left in ``folder`` under ``name``, if it is there."""
+    system, root = _filesystem(folder)
+    path = f"{root.rstrip('/')}/{name}"
+    if system.get_file_info(path).type == fs.FileType.Directory:
+        system.delete_dir(path)
+
+
+def _synced(path: str) -> None:
+    """On the disk itself: after a power cut the name must not stand for an empty file."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
 def load(folder: str, key: str) -> State | None:
-    """The newest state of run ``key``, on the CPU; None if there is none."""
+    """The newest state of run ``key``, on the CPU; None if there is none.
+
+    Raises ``DamagedError`` for a file that is no checkpoint.
+    """
     system, root = _filesystem(folder)
     path = location(root, key)
     if system.get_file_info(path).type == fs.FileType.NotFound:
         return None
     with system.open_input_stream(path) as stream:
         content = stream.read()
-    state: State = torch.load(BytesIO(content), weights_only=True, map_location="cpu")
+    try:
+        state: State = torch.load(BytesIO(content), weights_only=True, map_location="cpu")
+    except (EOFError, RuntimeError, UnpicklingError) as error:
+        raise DamagedError(f"{path}: no checkpoint: {error}") from error
     return state

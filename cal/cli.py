@@ -1,12 +1,15 @@
 """What every command shares: exit codes, one-line errors, and how an interrupted one goes on."""
 
+import argparse
+import difflib
+import math
 import os
 import shlex
 import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from cal.config import ConfigError
 
@@ -14,17 +17,56 @@ DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 _signals: list[int] = []  # that asked this command to end
 
 
+class Parser(argparse.ArgumentParser):
+    """``argparse`` with examples as they are written, and faults in one line."""
+
+    def __init__(self, prog: str, **given: Any) -> None:
+        super().__init__(prog, formatter_class=argparse.RawDescriptionHelpFormatter, **given)
+
+    def error(self, message: str) -> NoReturn:
+        """Raises ``ConfigError``, with the nearest option for an unknown one."""
+        text = message.removeprefix("argument ")
+        unknown = text.removeprefix("unrecognized arguments: ").split()[0].partition("=")[0]
+        near = difflib.get_close_matches(unknown, self._option_string_actions, n=1)
+        if unknown.startswith("-") and near and text.startswith("unrecognized"):
+            text = f"{unknown}: unknown option; did you mean {near[0]}?"
+        raise ConfigError(f"{text}; {self.prog} --help explains")
+
+
+def count(text: str) -> int:
+    """An option's value: a whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"given {text}; allowed: 1 or more")
+    return int(text)
+
+
+def gpus(text: str) -> float:
+    """An option's value: GPUs of a worker, a part of one or whole ones (what Ray can place)."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not (0 <= value <= 1 or (math.isfinite(value) and value > 1 and value.is_integer())):
+        raise argparse.ArgumentTypeError(f"given {text}; allowed: 0 to 1, or a whole number")
+    return value
+
+
 class StoppedError(RuntimeError):
-    """The work cannot go on (the ledger is away, another driver took over): one line, exit 1."""
+    """The work cannot go on (the ledger is away, another driver took over): one line with what to
+    do, exit 1.
+    """
 
 
 def run(main: Callable[[], int], *, module: str) -> NoReturn:
     """Exit with main's code: 0 done, 1 some runs failed, 2 bad input, 130 interrupted."""
     _signals.clear()
     interruptible()
+    code = SOME_FAILED  # if a reader leaves (``| head -1``) before the end
     try:
         code = main()
-        sys.stdout.flush()  # here, so that a reader who left (``| head -1``) is noticed below
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         code = _interrupted(module)
     except Exception as error:
@@ -45,11 +87,8 @@ def _failed(error: Exception) -> int:
         print(error, file=sys.stderr)
         return BAD_INPUT
     if isinstance(error, StoppedError):
-        print(f"{error}; give the command again to go on", file=sys.stderr)
+        print(error, file=sys.stderr)
         return SOME_FAILED
-    if isinstance(error, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     raise error
 
 
@@ -59,15 +98,14 @@ def say(text: str) -> None:
 
 
 def interruptible() -> None:
-    """SIGTERM (``ray job stop``) ends a command as Ctrl-C does; to repeat after ``ray.init``.
-
-    Where Ctrl-C is ignored (a command in the background of a script) it stays so.
+    """SIGTERM (``ray job stop``) and a closed terminal end a command as Ctrl-C does; to repeat
+    after ``ray.init``. A signal that is ignored (``nohup``, the background of a script) stays so.
     """
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
         _signals.append(number)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-        signal.signal(signal.SIGINT, stop)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)

@@ -6,7 +6,19 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from cal.config import ConfigError
+
 T = TypeVar("T")
+
+
+def check_batch(batch: int, *, samples: int, workers: int) -> None:
+    """Raises ``ConfigError`` unless ``samples`` make a batch, and it divides among workers."""
+    if batch > samples:
+        raise ConfigError(
+            f"train.batch: given {batch}; allowed: at most the {samples} training samples"
+        )
+    if batch % workers:
+        raise ConfigError(f"--workers: given {workers}; allowed: a divisor of train.batch={batch}")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 Every backend is a few lines around ``resumable``.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ def resumable(job: Job, trainer: Trainer) -> Iterator[Record]:
     """
     history: list[dict[str, object]] = []
     first = trainer.group.rank == 0
-    saved = trainer.group.from_first(checkpoint.load(job.folder, job.key) if first else None)
+    saved = trainer.group.from_first(_saved(job) if first else None)
     if saved is not None:
         trainer.load_state_dict(saved["trainer"])
         history = saved["history"]
@@ -48,6 +49,14 @@ def resumable(job: Job, trainer: Trainer) -> Iterator[Record]:
                 )
                 last = time.monotonic()
         yield record
+
+
+def _saved(job: Job) -> checkpoint.State | None:
+    try:
+        return checkpoint.load(job.folder, job.key)
+    except checkpoint.DamagedError as error:
+        logging.getLogger(__name__).warning("%s; the run begins anew", error)
+        return None
 
 
 def _epoch(entry: dict[str, object]) -> Epoch:

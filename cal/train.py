@@ -11,7 +11,6 @@ from typing import Any
 from cal import cli, home
 from cal.config import Config, ConfigError, assignments, merge, parse, read_yaml
 
-STUDY = "train"
 EXAMPLES = """examples:
   python -m cal.train data.labels_per_class=20
   python -m cal.train method=joint gamma=0 seed=3
@@ -24,17 +23,14 @@ exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    p = argparse.ArgumentParser(
-        prog="python -m cal.train",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    p = cli.Parser("python -m cal.train", description=__doc__, epilog=EXAMPLES)
     p.add_argument("--config", metavar="FILE", help="YAML with any part of the configuration")
     p.add_argument(
-        "--workers", type=int, default=0, metavar="N", help="Ray Train workers (0: none)"
+        "--workers", type=cli.count, metavar="N", help="Ray Train workers (none: this process)"
     )
-    p.add_argument("--gpus-per-worker", type=float, default=0.0, metavar="G", help="with --workers")
+    p.add_argument(
+        "--gpus-per-worker", type=cli.gpus, default=0.0, metavar="G", help="with --workers (0)"
+    )
     p.add_argument("assignments", nargs="*", metavar="FIELD=VALUE", help="changes of fields")
     return p
 
@@ -49,20 +45,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; see ``cal.cli`` for its exit codes."""
     options = parser().parse_args(arguments)
     config = read(options)
-    if options.workers < 0 or config.train.batch % max(options.workers, 1):
+    if options.gpus_per_worker and not options.workers:
         raise ConfigError(
-            f"--workers: given {options.workers}; allowed: 0, or a divisor of "
-            f"train.batch={config.train.batch}"
+            f"--gpus-per-worker: given {options.gpus_per_worker:g} without --workers; "
+            "allowed: with --workers 1 or more"
         )
     from cal import data
-    from cal.adapters.tracking import Data, Seed, open_ledger
+    from cal.adapters.tracking import SINGLE, Data, Seed, hidden, open_ledger
     from cal.effective import effective, run_hash
+    from cal.parallel import check_batch
 
     key = run_hash(config)
     parts = data.load(config.data, seed=config.seed)
-    print(f"ledger {home.tracking_uri()}\nrun {key[:16]}", flush=True)
+    check_batch(config.train.batch, samples=len(parts.train.ids), workers=options.workers or 1)
+    print(f"ledger {hidden(home.tracking_uri())}\nrun {key[:16]}", flush=True)
     with open_ledger(home.tracking_uri(), artifacts=home.artifacts(), progress=cli.say) as ledger:
-        ledger.begin(STUDY, regimes={config.data.name: ""}, lease=False)
+        ledger.begin(SINGLE, regimes={config.data.name: ""}, lease=False)
         entry = ledger.find(config.data.name, key)
         if entry is not None and entry.status == "FINISHED":
             print("finished before; nothing to do")
@@ -72,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run_id = ledger.start(Seed(key, config.data.name, effective(config), (), source))
         try:
             result = _follow(_records(config, key, options), ledger, run_id)
+        except ConfigError:
+            raise  # nothing was trained; the row waits for the command to be given right
         except Exception as error:
             ledger.fail(run_id, error)
             print(f"failed: {error}", file=sys.stderr)
@@ -98,10 +98,11 @@ def _records(config: Config, key: str, options: argparse.Namespace) -> Iterator[
     from cal.adapters import ray_cluster, ray_train
 
     cli.say(ray_cluster.connect(cpus=options.workers))
+    gpus = options.gpus_per_worker
     try:
-        for batch in ray_train.train_records(
-            job, workers=options.workers, gpus=options.gpus_per_worker
-        ):
+        for line in ray_cluster.room(workers=options.workers, gpus=gpus, field="--gpus-per-worker"):
+            cli.say(line)
+        for batch in ray_train.train_records(job, workers=options.workers, gpus=gpus):
             yield from batch
     finally:
         ray_cluster.disconnect()
@@ -123,7 +124,7 @@ def _follow(records: Iterator[Any], ledger: Any, run_id: str) -> Any:
             shown = "" if accuracy is None else f", val accuracy {accuracy:.3f}"
             status.update(f"epoch {record.epoch}/{record.epochs}{shown}")
             for warning in news(record, told):
-                console.print(warning)
+                console.print(warning, markup=False, highlight=False, soft_wrap=True)
     raise RuntimeError("the run ended without a result")
 
 

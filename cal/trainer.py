@@ -34,7 +34,7 @@ from cal.losses import cross_entropies
 from cal.model import network as networks
 from cal.modulation import factors, gradient_noise
 from cal.optim import Optimiser, learning_rate
-from cal.parallel import Group
+from cal.parallel import Group, check_batch
 from cal.records import Epoch, Record, Result
 
 State = dict[str, Any]
@@ -54,8 +54,8 @@ class Trainer:
         wrap: Callable[[nn.Module], nn.Module] | None = None,
     ) -> None:
         """``data``: one ``Parts`` per run, loaded if not given; ``wrap`` binds DDP, ``group`` its
-        place. Raises ``ValueError`` if the batch does not divide among the workers, or the data
-        has fewer samples than one batch.
+        place. Raises ``ConfigError`` if the batch does not divide among the workers, or the data
+        has fewer samples than one batch; ``ValueError`` for a pack of unlike runs.
         """
         self.configs, self.config = tuple(configs), configs[0]
         self.device, self.group = torch.device(device), group or Group()
@@ -64,11 +64,7 @@ class Trainer:
         self.probe_part = Stacked.of([parts.probe for parts in self.data], self.device)
         self.select_part = Stacked.of([parts.select for parts in self.data], self.device)
         samples, batch = self.train_part.labels.shape[1], self.config.train.batch
-        if batch > samples or batch % self.group.world:
-            raise ValueError(
-                f"train.batch: given {batch}; allowed: at most the {samples} training samples, "
-                f"and a multiple of the {self.group.world} workers"
-            )
+        check_batch(batch, samples=samples, workers=self.group.world)
         self.samples, self.per_epoch = samples, samples // batch
         self.steps = self.config.train.epochs * self.per_epoch
         self.method = methods.build(self.configs).to(self.device)

@@ -6,24 +6,38 @@ Our own cluster asks for a token: Ray listens on all interfaces, so the token pr
 import logging
 import os
 import secrets
+import socket
 from pathlib import Path
 from typing import Any
 
 from cal.cli import interruptible
+from cal.config import ConfigError
 from cal.home import checkpoints, in_job, local_home
+
+ANSWER_S = 5.0  # for a cluster to take a connection
+
+
+def ours() -> bool:
+    """Whether ``connect`` starts a cluster of our own on this machine."""
+    return not in_job() and os.environ.get("RAY_ADDRESS", "local") in ("", "local")
 
 
 def _own_token() -> None:
     """Token authentication for our own cluster, from a file that only this user can read."""
-    if os.environ.get("RAY_AUTH_MODE") or os.environ.get("RAY_ADDRESS") or in_job():
+    if os.environ.get("RAY_AUTH_MODE") or not ours():
         return
     path = local_home() / "ray-token"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(f"{path}.{os.getpid()}")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-        part.replace(path)
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = Path(f"{path}.{os.getpid()}")
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_hex(32))
+            part.replace(path)
+    except OSError as error:
+        raise ConfigError(
+            f"CAL_HOME: given {path.parent}; cannot be written ({error.strerror})"
+        ) from None
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
 
@@ -33,17 +47,14 @@ _own_token()  # Ray reads the mode when it is imported
 import ray  # noqa: E402
 
 
-def ours() -> bool:
-    """Whether ``connect`` starts a cluster of our own on this machine."""
-    return not (in_job() or os.environ.get("RAY_ADDRESS"))
-
-
 def connect(*, cpus: int | None = None) -> str:
     """Start or join a cluster -> what to tell the user: which one, and what to beware of.
 
-    ``cpus`` limits our own.
+    ``cpus``: our own has as many at least. Raises ``ConfigError`` where RAY_ADDRESS is silent.
     """
-    own: dict[str, Any] = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
+    _check_address()
+    more = cpus if cpus and cpus > (os.cpu_count() or 1) else None
+    own: dict[str, Any] = {"address": "local", "num_cpus": more, "include_dashboard": False}
     ray.init(log_to_driver=False, logging_level=logging.WARNING, **(own if ours() else {}))
     interruptible()  # ray.init put its own handler of SIGTERM in place
     if ours():
@@ -51,6 +62,42 @@ def connect(*, cpus: int | None = None) -> str:
     nodes = sum(node["Alive"] for node in ray.nodes())
     where = f"Ray cluster with {slots():.0f} CPUs on {nodes} node(s)"
     return "\n".join([where, *beware(nodes, checkpoints())])
+
+
+def _check_address() -> None:
+    """Ray would try for minutes, and say nothing that a user can read."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if ours() or not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER_S).close()
+    except OSError as error:
+        raise ConfigError(
+            f"RAY_ADDRESS: given {address}; no answer ({error.strerror or error}); start that "
+            "cluster, or unset it to work on this machine"
+        ) from None
+
+
+def room(*, workers: int, gpus: float, field: str) -> list[str]:
+    """Is there room for a run of ``workers``, each with a CPU and ``gpus`` GPUs?
+
+    Raises ``ConfigError`` naming ``field`` where our own cluster can never hold it; another one
+    may grow, so a line to tell.
+    """
+    lines = []
+    for resource, needed in (("CPU", float(workers)), ("GPU", gpus * workers)):
+        have = slots(resource)
+        if needed <= have:
+            continue
+        name = field if resource == "GPU" else "--workers"
+        if ours():
+            raise ConfigError(
+                f"{name}: a run of {workers} worker(s) needs {needed:g} {resource}s; allowed: at "
+                f"most {have:g}, what this machine has"
+            )
+        lines.append(f"waiting for {needed:g} {resource}s: the cluster has {have:g} now")
+    return lines
 
 
 def beware(nodes: int, folder: str) -> list[str]:

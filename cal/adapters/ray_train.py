@@ -24,6 +24,7 @@ from ray.train.torch import TorchTrainer, get_device  # noqa: E402
 from ray.util.queue import Empty, Queue  # noqa: E402
 from torch import nn  # noqa: E402
 
+from cal import checkpoint  # noqa: E402
 from cal.parallel import Group  # noqa: E402
 from cal.records import Record, Result  # noqa: E402
 from cal.running import Job, resumable  # noqa: E402
@@ -80,9 +81,18 @@ def train_records(job: Job, *, workers: int, gpus: float = 0.0) -> Iterator[list
     channel = Queue(actor_options={"num_cpus": 0})
     ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
+    # A finished name never starts fresh: each attempt has its own, the checkpoint is ours.
+    name = f"{job.key[:16]}-{secrets.token_hex(4)}"
+    storage = tempfile.gettempdir() if "://" not in job.folder else job.folder
+
     def fit() -> None:
         try:
-            _trainer(job, channel, workers=workers, gpus=gpus).fit()
+            run = ray.train.RunConfig(
+                name=name,
+                storage_path=storage,
+                failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
+            )
+            _trainer(job, channel, run, workers=workers, gpus=gpus).fit()
             ended.put(None)
         except BaseException as error:  # noqa: BLE001  carried to the consumer
             ended.put(error)
@@ -96,13 +106,18 @@ def train_records(job: Job, *, workers: int, gpus: float = 0.0) -> Iterator[list
             except Empty:
                 continue
         failure = ended.get()
+        thread.join()
         if failure is not None:
             raise failure
     finally:
         channel.shutdown(force=True)
+        if not thread.is_alive():
+            checkpoint.remove(storage, name)
 
 
-def _trainer(job: Job, channel: Queue, *, workers: int, gpus: float) -> TorchTrainer:
+def _trainer(
+    job: Job, channel: Queue, run: ray.train.RunConfig, *, workers: int, gpus: float
+) -> TorchTrainer:
     resources = {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})
     return TorchTrainer(
         _loop,
@@ -110,12 +125,7 @@ def _trainer(job: Job, channel: Queue, *, workers: int, gpus: float) -> TorchTra
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers, use_gpu=gpus > 0, resources_per_worker=resources
         ),
-        # A finished name never starts fresh: each attempt has its own, the checkpoint is ours.
-        run_config=ray.train.RunConfig(
-            name=f"{job.key[:16]}-{secrets.token_hex(4)}",
-            storage_path=tempfile.gettempdir() if "://" not in job.folder else job.folder,
-            failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
-        ),
+        run_config=run,
     )
 
 

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from cal.adapters.tracking_rows import (
+    SINGLE,
     Address,
     Curves,
     Data,
@@ -22,12 +23,13 @@ from cal.adapters.tracking_rows import (
     Seed,
     Variant,
 )
-from cal.adapters.tracking_store import Progress
+from cal.adapters.tracking_store import Progress, hidden
 
 if TYPE_CHECKING:
     from cal.adapters.tracking_ledger import Ledger
 
 __all__ = [
+    "SINGLE",
     "Address",
     "Curves",
     "Data",
@@ -37,6 +39,7 @@ __all__ = [
     "LedgerError",
     "Seed",
     "Variant",
+    "hidden",
     "open_ledger",
 ]
 
@@ -53,6 +56,7 @@ def open_ledger(uri: str, *, artifacts: str, progress: Progress | None = None) -
 
 
 if __name__ == "__main__":
+    from cal import cli
     from cal.adapters.tracking_ui import main
 
-    sys.exit(main(sys.argv[1:]))
+    cli.run(lambda: main(sys.argv[1:]), module="cal.adapters.tracking")

@@ -39,7 +39,7 @@ def told(uri: str) -> Iterator[None]:
     """An outage or refusal of the store as one line."""
     try:
         yield
-    except (MlflowException, OSError) as error:
+    except (MlflowException, OSError, ImportError) as error:  # ImportError: storage of artifacts
         raise LedgerError(
             f"ledger {hidden(uri)}: {_line(error)}; give the command again, it goes on where it was"
         ) from error

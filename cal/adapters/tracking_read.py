@@ -1,6 +1,7 @@
 """The read side: everything the report needs, from MLflow alone."""
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from mlflow.artifacts import download_artifacts
@@ -9,12 +10,24 @@ from mlflow.tracking import MlflowClient
 
 from cal.adapters.tracking_client import entry, search, told
 from cal.adapters.tracking_files import CURVES, PREDICTIONS, read_curves, read_predictions
-from cal.adapters.tracking_rows import Address, Curves, Entry, check_names
+from cal.adapters.tracking_rows import SINGLE, Address, Curves, Entry, check_names
 from cal.adapters.tracking_view import addresses, level
 from cal.config import ConfigError
 from cal.records import Predictions
 
 PLAN = "plan.json"
+WRITING = "writing "  # begins the mark of a variant whose aggregates are not complete
+
+
+def by_hash(runs: Iterable[Run]) -> dict[str, Entry]:
+    """Rows by hash; of equal hashes the oldest finished one."""
+    rows: dict[str, Entry] = {}
+    for run in runs:
+        row = entry(run)
+        first = rows.get(row.hash)
+        if first is None or (first.status != "FINISHED" and row.status == "FINISHED"):
+            rows[row.hash] = row
+    return rows
 
 
 class Reader:
@@ -24,11 +37,12 @@ class Reader:
         self.client, self.uri = client, uri
 
     def studies(self) -> list[str]:
-        """Names, the newest first."""
+        """Names, the newest first; after them those of single runs (``cal.train``)."""
         with told(self.uri):
             found = self.client.search_experiments(
                 filter_string="tags.`cal.level` = 'study'", order_by=["creation_time DESC"]
             )
+        found.sort(key=lambda experiment: experiment.name == SINGLE)  # stable
         return [experiment.name for experiment in found]
 
     def experiments(self, study: str) -> dict[str, str]:
@@ -56,13 +70,7 @@ class Reader:
 
     def _rows(self, experiment: str) -> dict[str, Entry]:
         """Rows of one experiment by hash. One search: 10 ms a run, as is one look-up a hash."""
-        rows: dict[str, Entry] = {}
-        for run in self.seed_runs(experiment).values():
-            row = entry(run)
-            first = rows.get(row.hash)
-            if first is None or (first.status != "FINISHED" and row.status == "FINISHED"):
-                rows[row.hash] = row
-        return rows
+        return by_hash(self.seed_runs(experiment).values())
 
     def seed_runs(self, experiment: str) -> dict[str, Run]:
         """The rows of one experiment as MLflow has them, by run id."""
@@ -83,7 +91,7 @@ class Reader:
         for regime, experiment in self.experiments(study).items():
             runs = self.variant_runs(experiment) if regime else {}
             for name, run in runs.items():
-                if "cal.aggregate" in run.data.tags:
+                if not run.data.tags.get("cal.aggregate", WRITING).startswith(WRITING):
                     found[regime, name] = self.run_curves(run.info.artifact_uri)
         return found
 

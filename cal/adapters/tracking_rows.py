@@ -15,6 +15,7 @@ from cal.records import Epoch
 
 NAME = re.compile(r"[A-Za-z0-9_\-. :/]+")
 PARAM_LENGTH = 6000  # MLflow cuts longer values with only a warning
+SINGLE = "train"  # the study of runs that belong to none
 FINAL = ("test/", "time/")  # metrics of a whole run; all others are curves over epochs
 
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -48,7 +49,7 @@ def check(uri: str) -> bool:
     scheme = uri.partition(":")[0].partition("+")[0]
     if scheme not in SCHEMES:
         raise ConfigError(
-            f"{FIELD}: given {uri}; allowed: sqlite:///PATH, http(s)://HOST:PORT or "
+            f"{FIELD}: given {hidden(uri)}; allowed: sqlite:///PATH, http(s)://HOST:PORT or "
             "postgresql+psycopg2://USER@HOST/NAME"
         )
     path = sqlite_file(uri)
@@ -63,7 +64,7 @@ def _check_server(uri: str, scheme: str) -> None:
     try:
         host, port = parts.hostname, parts.port or PORTS[scheme]
     except ValueError:
-        raise ConfigError(f"{FIELD}: given {uri}; the port is no number") from None
+        raise ConfigError(f"{FIELD}: given {hidden(uri)}; the port is no number") from None
     if not host:
         return  # a socket file or a driver's own way
     try:
@@ -78,8 +79,7 @@ def _check_server(uri: str, scheme: str) -> None:
 
 def hidden(uri: str) -> str:
     """The address without its password."""
-    password = urlsplit(uri).password
-    return uri.replace(f":{password}@", ":***@") if password else uri
+    return re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", uri)
 
 
 def _check_file(path: Path) -> bool:

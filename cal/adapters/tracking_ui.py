@@ -5,7 +5,6 @@ Examples:
   python -m cal.adapters.tracking ui --port 5050 --study default
 """
 
-import argparse
 import os
 import signal
 import socket
@@ -17,7 +16,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from cal import home
+from cal import cli, home
 from cal.adapters.tracking_store import absolute, check, hidden
 from cal.config import ConfigError
 
@@ -26,26 +25,19 @@ WAIT_S = 120.0
 
 
 def main(argv: Sequence[str]) -> int:
-    """0 done, 2 bad input (one line), 130 interrupted."""
+    """The command; see ``cal.cli`` for its exit codes."""
     arguments = _parser().parse_args(argv)
     try:
         return serve(port=arguments.port, study=arguments.study)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
-        return 130
+        return cli.INTERRUPTED  # its usual end, which needs no words
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m cal.adapters.tracking")
-    commands = parser.add_subparsers(required=True, metavar="ui")
-    ui = commands.add_parser(
-        "ui",
-        help="serve the ledger's pages on this machine until Ctrl-C",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _parser() -> cli.Parser:
+    parser = cli.Parser("python -m cal.adapters.tracking")
+    commands = parser.add_subparsers(required=True, metavar="ui", parser_class=cli.Parser)
+    about = "serve the ledger's pages on this machine until Ctrl-C"
+    ui = commands.add_parser("ui", help=about, description=__doc__)
     ui.add_argument("--port", type=int, default=5000, help="default: 5000")
     ui.add_argument("--study", help="default: the newest")
     return parser
@@ -86,27 +78,24 @@ def _check_port(port: int) -> None:
 @contextmanager
 def _server(uri: str, port: int) -> "Iterator[subprocess.Popen[bytes]]":
     """MLflow's server and all its children, gone at the end."""
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    command += ["--host", HOST, "--port", str(port), "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST]
+    command += ["--port", str(port), "--workers", "1"]
     command += ["--artifacts-destination", home.artifacts()]  # else a folder where we stand
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # 8 idle processes
+    settings = {
+        "MLFLOW_BACKEND_STORE_URI": uri,  # not among the arguments, which every user can list
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # 8 idle processes
+    }
     process = subprocess.Popen(
         command,
-        env=environment,
+        env=os.environ | settings,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield process
     finally:
-        signal.signal(signal.SIGTERM, previous)
         _stop(process)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

@@ -12,6 +12,7 @@ from mlflow.entities import Run
 from cal.adapters.tracking_aggregate import mean_curves, over_seeds
 from cal.adapters.tracking_client import log_points
 from cal.adapters.tracking_files import CURVES, write_curves
+from cal.adapters.tracking_read import WRITING, by_hash
 from cal.adapters.tracking_rows import Curves, Entry, Point, Variant, check_names
 from cal.adapters.tracking_view import COLOURS
 from cal.adapters.tracking_write import PARENT, Writer
@@ -27,6 +28,8 @@ class Variants(Writer):
     def lay_out(self, regime: str, variants: Sequence[Variant]) -> None:
         """The variant runs of a regime, in the order of the plan by their start times."""
         there = self.variant_runs(self.ids[regime])
+        rows = self.seed_runs(self.ids[regime])
+        self._rows_of[regime] = by_hash(rows.values())
         now = int(time.time() * 1000)
         for i, variant in enumerate(variants):
             run = there.get(variant.name)
@@ -45,6 +48,14 @@ class Variants(Writer):
                 }
                 run = self._variant(regime, variant.name, now + i, tags)
             self.variants[regime, variant.name] = run
+        for row in rows.values():
+            self._adopt(regime, row)
+
+    def _adopt(self, regime: str, row: Run) -> None:
+        """A row whose parent is gone (a driver died while it moved them) gets its variant."""
+        parent = self.variants.get((regime, row.data.tags.get("cal.variant", "")))
+        if parent is not None and row.data.tags.get(PARENT) != parent.info.run_id:
+            self.client.set_tag(row.info.run_id, PARENT, parent.info.run_id)
 
     def _variant(self, regime: str, name: str, start: int, tags: Mapping[str, str]) -> Run:
         """A new variant run, and its rows as its children."""
@@ -84,11 +95,11 @@ class Variants(Writer):
         if mark == digest and run.info.status == status:
             return
         with self.writing(), tempfile.TemporaryDirectory() as folder:
-            if mark not in ("", digest, f"writing {digest}"):
+            if mark not in ("", digest, WRITING + digest):
                 run = self._anew(regime, variant)
             run_id = run.info.run_id
             if points and mark != digest:
-                self.client.set_tag(run_id, MARK, f"writing {digest}")
+                self.client.set_tag(run_id, MARK, WRITING + digest)
                 write_curves(Path(folder, CURVES), curves)
                 self.client.log_artifacts(run_id, folder)
                 log_points(self.client, run_id, points, start=run.info.start_time)

@@ -159,11 +159,18 @@ class Writer(Reader):
             self.client.log_artifacts(run_id, folder)
         self._flush(row, {"cal.stage": "evaluate"})
         with self.writing():
-            if checkpoint:
+            if checkpoint and not self._has_model(row):
                 self._model(row.entry, checkpoint)
             self.client.set_terminated(run_id, "FINISHED")
         self._curves[run_id] = row.curves
         self._close_row(replace(row.entry, status="FINISHED", metrics=metrics))
+
+    def _has_model(self, row: OpenRow) -> bool:
+        """Whether a driver wrote it that died before the row was FINISHED. New rows: no search."""
+        if not row.stored:
+            return False
+        query = f"source_run_id = '{row.entry.run_id}'"
+        return bool(self.client.search_logged_models([self.ids[row.entry.regime]], query))
 
     def _model(self, row: Entry, checkpoint: str) -> None:
         model = self.client.create_logged_model(

@@ -38,12 +38,13 @@ def load(data: Data, *, seed: int) -> Parts:
     raw = DATA_SETS[data.name](data)
     names = MODALITIES[data.name]
     ids = split(raw.labels, data, seed=seed)
-    moments = [_moments(x[ids.train], per_feature=raw.per_feature) for x in raw.inputs]
+    fit = np.setdiff1d(ids.train, ids.probe)  # alike whether or not the probe is trained on too
+    moments = [_moments(x[fit], per_feature=raw.per_feature) for x in raw.inputs]
     inputs = [
         handwritten.drowned(data, name, _standard(x, moment))
         for name, x, moment in zip(names, raw.inputs, moments, strict=True)
     ]
-    ranges = [_range(x[ids.train], per_feature=raw.per_feature) for x in inputs]
+    ranges = [_range(x[fit], per_feature=raw.per_feature) for x in inputs]
     part = partial(_part, tuple(map(torch.from_numpy, inputs)), raw.labels)
     audio = None
     if data.name == "keypad":

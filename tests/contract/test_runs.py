@@ -244,6 +244,17 @@ def test_however_often_it_dies_all_records_come(deaths: list[int], tmp_path: Pat
     assert read(job)[:-1] == whole  # also when it was finished before
 
 
+def test_a_damaged_checkpoint_costs_the_run_its_progress_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = Job(config("cal"), "key", str(tmp_path), every_s=0)
+    whole = read(job)
+    (tmp_path / "key.pt").write_bytes(b"")  # as a power cut may leave it
+    assert read(job)[:-1] == whole[:-1]
+    assert "no checkpoint" in caplog.text
+    assert "the run begins anew" in caplog.text
+
+
 def test_checkpoints_come_by_the_clock_and_at_the_end(tmp_path: Path) -> None:
     job = Job(config("joint"), "key", str(tmp_path), every_s=3600)
     read(job, 3)

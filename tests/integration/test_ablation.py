@@ -21,6 +21,7 @@ from ablations.study import read_study
 from cal.config import ConfigError
 from cal.mechanisms import acceleration, bottleneck, contribution
 from tests.integration.studies import (
+    SMALL,
     command,
     environment,
     kill_after,
@@ -143,15 +144,35 @@ base: {data: {labels_per_class: 20}, train: {epochs: 2}, evaluate: {noise: none}
 regimes: {hw20: {seeds: 1}}
 arms:
   joint: {config: {method: joint}}
-  too-large: {config: {method: joint, train: {batch: 5000}}}
-contrasts: [{arm: joint, reference: too-large}]
+  diverges: {config: {method: joint, optim: {lr: 1.0e+9, clip: null}}}
+contrasts: [{arm: joint, reference: diverges}]
 """
     words = ("ablations.full", "--config", small_study(tmp_path, text), "--out", "out")
     done = run(*words, home=home)
     assert done.returncode == 1, done.stderr
     failed = summary(tmp_path / "out")["failed"]
     assert len(failed) == 1
-    assert "train.batch: given 5000" in str(failed[0])
+    assert "lower optim.lr" in str(failed[0])
+
+
+def test_a_batch_that_cannot_be_is_named_with_its_arm_before_anything_runs(
+    home: Path, tmp_path: Path
+) -> None:
+    text = TINY.replace("{method: joint}", "{method: joint, train: {batch: 5000}}")
+    done = run("ablations.full", "--config", small_study(tmp_path, text), home=home)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "train.batch: given 5000; allowed: at most the 200 training samples "
+        "(regime hw20, arm joint)\n"
+    )
+
+
+def test_a_cluster_that_does_not_answer_is_one_line(home: Path, tmp_path: Path) -> None:
+    words = ("ablations.full", "--config", small_study(tmp_path, TINY))
+    done = run(*words, home=home, RAY_ADDRESS="127.0.0.1:1")
+    assert done.returncode == 2
+    assert done.stderr.startswith("RAY_ADDRESS: given 127.0.0.1:1; no answer (Connection refused)")
+    assert done.stderr.count("\n") == 1
 
 
 TINY = """
@@ -180,7 +201,7 @@ def test_gpus_that_this_machine_lacks_are_refused(home: Path, tmp_path: Path) ->
     words = ("--config", small_study(tmp_path, TINY), "--gpus-per-run", "64")
     done = run("ablations.full", *words, home=home)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("--gpus-per-run: given 64; allowed: at most ")
+    assert done.stderr.splitlines()[-1].startswith("--gpus-per-run: a run of 1 worker(s) needs 64 ")
 
 
 @pytest.mark.parametrize(
@@ -247,6 +268,20 @@ def test_preflight_names_a_bottleneck_whose_beta_is_never_applied(
     monkeypatch.setattr(bottleneck, "beta_at", dead_beta)
     with pytest.raises(ConfigError, match="^bottleneck: dead switch in regime hw20"):
         list(preflight.check(plan))
+
+
+def test_arms_that_differ_later_or_in_their_evaluation_are_no_dead_controls(
+    tmp_path: Path,
+) -> None:
+    """A step schedule acts from epoch 70 on; both are CAL and both are worth a run."""
+    arms = """arms:
+  stepped: {config: {optim: {schedule: step}, train: {epochs: 100}}}
+  constant: {config: {optim: {schedule: constant}, train: {epochs: 100}}}
+contrasts: []
+"""
+    text = SMALL[: SMALL.index("arms:")] + arms
+    plan = make_plan(read_study(str(small_study(tmp_path, text))), seeds=1)
+    assert list(preflight.check(plan))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cal import checkpoint
 from cal.adapters import ray_cluster, ray_train
-from cal.config import Config, parse
+from cal.config import Config, ConfigError, parse
 from cal.parallel import Group
 from cal.records import Epoch, Record, Result
 from cal.running import Job, resumable
@@ -172,6 +172,22 @@ def test_two_ray_train_workers_train_as_one_process_does(home: Path, tmp_path: P
         found.append(float(re.findall(r"test/clean/accuracy (\S+)", done.stdout)[0]))
     assert found[0] > 0.5
     assert found[1] == pytest.approx(found[0], abs=0.005)
+
+
+def test_room_that_can_never_be_is_refused_and_that_may_come_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """2 workers with 1 GPU each, where there are 2 CPUs and 1 GPU."""
+    monkeypatch.setattr(ray_cluster, "slots", lambda what="CPU": {"CPU": 2.0, "GPU": 1.0}[what])
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert ray_cluster.room(workers=2, gpus=0.5, field="--gpus-per-run") == []
+    with pytest.raises(ConfigError, match="^--gpus-per-run: a run of 2 worker.s. needs 2 GPUs; "):
+        ray_cluster.room(workers=2, gpus=1.0, field="--gpus-per-run")
+    with pytest.raises(ConfigError, match="^--workers: a run of 3 worker.s. needs 3 CPUs; "):
+        ray_cluster.room(workers=3, gpus=0.0, field="--gpus-per-run")
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    told = ray_cluster.room(workers=2, gpus=1.0, field="--gpus-per-run")
+    assert told == ["waiting for 2 GPUs: the cluster has 1 now"]
 
 
 def test_several_nodes_without_shared_storage_are_warned_of() -> None:

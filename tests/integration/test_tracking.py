@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cal.adapters.tracking import Data, LedgerError, Seed, Variant, open_ledger
+from cal.adapters.tracking import SINGLE, Data, LedgerError, Seed, Variant, open_ledger
 from cal.adapters.tracking_ledger import Ledger
 from cal.config import ConfigError, parse
 from cal.records import Epoch, Predictions, Result
@@ -171,13 +171,14 @@ def test_death_between_the_last_point_and_finished_leaves_one_value(
     run_id = dead.start(seed(0))
     monkeypatch.setattr(dead.client, "set_terminated", _die)
     with pytest.raises(LedgerError, match="power"):
-        dead.finish(run_id, result(0.9))
+        dead.finish(run_id, result(0.9), checkpoint="/checkpoints/x")
     dead.close()
     with opened(home) as ledger:
         ledger.start(seed(0))
         again = Result({"test/clean/accuracy": 0.9, "time/step_ms": 7.0}, predictions())
-        ledger.finish(run_id, again)
+        ledger.finish(run_id, again, checkpoint="/checkpoints/x")
         assert history(ledger, run_id, "time/step_ms") == [(0, 1.25)]
+        assert len(ledger.client.search_logged_models([ledger.ids["hw20"]])) == 1
         assert ledger.rows("s")[0].status == "FINISHED"
 
 
@@ -322,6 +323,7 @@ def test_an_aggregate_cut_short_is_completed_in_place(
             dead.aggregate("hw20", "cal", hashes=["cal-0"])
         first = dead.variant_runs(dead.ids["hw20"])["cal"].info.run_id
     with opened(home) as ledger:
+        assert ledger.curves("s") == {}
         ledger.aggregate("hw20", "cal", hashes=["cal-0"])
         run = ledger.variant_runs(ledger.ids["hw20"])["cal"]
         assert run.info.run_id == first
@@ -335,6 +337,22 @@ def test_a_variant_lost_to_a_crash_is_made_again_with_its_children(home: Path) -
     with opened(home) as ledger:
         parent = ledger.client.get_run(run_id).data.tags["mlflow.parentRunId"]
         assert parent == ledger.variant_runs(ledger.ids["hw20"])["cal"].info.run_id
+
+
+def test_children_that_a_crash_left_without_a_parent_are_adopted(home: Path) -> None:
+    """Dead after the new variant run was made and before its rows were moved to it."""
+    with opened(home) as dead:
+        run_id = complete(dead, seed(0), 0.8)
+        dead.client.set_tag(run_id, "mlflow.parentRunId", "gone")
+    with opened(home) as ledger:
+        parent = ledger.client.get_run(run_id).data.tags["mlflow.parentRunId"]
+        assert parent == ledger.variants["hw20", "cal"].info.run_id
+
+
+def test_single_runs_come_after_the_studies(ledger: Ledger, home: Path) -> None:
+    with open_ledger(f"sqlite:///{home}/mlflow.db", artifacts=f"{home}/artifacts") as later:
+        later.begin(SINGLE, regimes={"handwritten": ""}, lease=False)
+    assert ledger.studies() == ["s", SINGLE]
 
 
 def test_a_failed_row_shows_on_its_variant_and_is_left_out_of_the_means(ledger: Ledger) -> None:

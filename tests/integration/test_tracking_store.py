@@ -103,6 +103,16 @@ def test_a_server_that_dies_in_the_middle_of_the_work_is_waited_for_only_seconds
     assert time.monotonic() - started < 20
 
 
+@pytest.mark.parametrize(
+    "uri",
+    ["http://me:s3cret@h:abc", "ftp://me:s3cret@h/db", "postgresql://me:s3cret@127.0.0.1:1/x"],
+)
+def test_no_line_shows_a_password(uri: str, tmp_path: Path) -> None:
+    line = refusal(uri, tmp_path)
+    assert "s3cret" not in line
+    assert "//me:***@" in line
+
+
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     line = refusal(f"sqlite:///{tmp_path}/file/store/mlflow.db", tmp_path)

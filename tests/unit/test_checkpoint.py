@@ -80,6 +80,20 @@ def test_nothing_is_revived_by_running_code(tmp_path: Path) -> None:
     assert not (tmp_path / "evil").exists()
 
 
+@pytest.mark.parametrize("content", [b"", b"\0" * 4096, b"PK\3\4 half of a file"])
+def test_a_file_that_is_no_checkpoint_is_said_to_be_none(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / f"{KEY}.pt").write_bytes(content)
+    with pytest.raises(checkpoint.DamagedError, match=f"{KEY}.pt: no checkpoint"):
+        checkpoint.load(str(tmp_path), KEY)
+
+
+def test_what_others_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "left" / "deep").mkdir(parents=True)
+    for _ in range(2):
+        checkpoint.remove(str(tmp_path), "left")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_unknown_kind_of_storage_is_one_line() -> None:
     with pytest.raises(
         ConfigError, match="CAL_HOME: given nowhere://x; cannot be opened"

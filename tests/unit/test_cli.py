@@ -96,7 +96,12 @@ def finished(*words: str) -> subprocess.CompletedProcess[str]:
             ["cal.acceleration.alpa=2"],
             "cal.acceleration.alpa: unknown field; did you mean cal.acceleration.alpha?",
         ),
-        (["--workers", "3"], "--workers: given 3; allowed: 0, or a divisor of train.batch=64"),
+        (["--workers", "3"], "--workers: given 3; allowed: a divisor of train.batch=64"),
+        (["--workers", "0"], "--workers: given 0; allowed: 1 or more; "),
+        (["--wokers=2"], "--wokers: unknown option; did you mean --workers?; "),
+        (["--gpus-per-worker", "1.5"], "--gpus-per-worker: given 1.5; allowed: 0 to 1, or a "),
+        (["--gpus-per-worker", "1"], "--gpus-per-worker: given 1 without --workers; "),
+        (["data.labels_per_class=5"], "train.batch: given 64; allowed: at most the 50 training"),
         (["--config", "no.yaml"], "--config: given no.yaml; cannot be read: No such file"),
     ],
 )
@@ -115,9 +120,11 @@ def test_help_is_instant_because_it_imports_no_engine() -> None:
     assert finished("-c", script).returncode == 0
 
 
-@pytest.mark.parametrize("lines", [1, 100_000])
-def test_a_reader_that_leaves_is_not_an_error(lines: int) -> None:
-    """``python -m ... | head -1``: few lines break the pipe at the last flush, many before."""
+@pytest.mark.parametrize(("lines", "value"), [(1, 0), (100_000, 1)])
+def test_a_reader_that_leaves_is_told_nothing(lines: int, value: int) -> None:
+    """``python -m ... | head -1``: few lines break the pipe at the last flush, when all is done;
+    many before, when it is not.
+    """
     script = (
         "import os; from cal import cli\n"
         "def main():\n"
@@ -139,4 +146,4 @@ def test_a_reader_that_leaves_is_not_an_error(lines: int) -> None:
         )
     finally:
         os.close(write)
-    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert (ended.returncode, ended.stderr) == (value, b"")

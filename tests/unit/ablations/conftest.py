@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from ablations.plan import Arm, Contrast, Plan
+from ablations.plan import Arm, Contrast, Plan, Run
 from ablations.rows import Row
+from cal.config import Config, parse
 
 SWITCHES = ("metric", "acceleration", "bottleneck")
 ARMS = (
@@ -73,7 +74,12 @@ def make_study(*, regimes: tuple[str, ...] = ("views", "sound")) -> Study:
         arms=ARMS,
         contrasts=contrasts,
         seeds=dict.fromkeys(regimes, SEEDS),
-        runs=(),
+        runs=tuple(
+            Run(_key(regime, arm.name, seed), regime, seed, _config(arm), (arm.name,))
+            for regime in regimes
+            for arm in ARMS
+            for seed in SEEDS
+        ),
         cells=cells,
     )
     rows = [
@@ -84,6 +90,11 @@ def make_study(*, regimes: tuple[str, ...] = ("views", "sound")) -> Study:
     ]
     curves = {(regime, arm.name): _curves(arm.switches) for regime in regimes for arm in ARMS}
     return Study(plan, rows, curves)
+
+
+def _config(arm: Arm) -> Config:
+    """What of an arm's configuration the report looks at: whether the metric acts."""
+    return parse({"cal": {"contribution": {"enabled": arm.switches.get("metric", False)}}})
 
 
 def _key(regime: str, arm: str, seed: int) -> str:

@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
+from ablations.rows import Row
 from ablations.summary import summarise
-from ablations.wording import answer, compare, headline, limits, note, verdict_words
+from ablations.wording import answer, compare, headline, limits, method, note, verdict_words
 
 
 def effect(low: float | None, high: float | None, verdict: str, n: int = 10) -> dict[str, Any]:
@@ -75,6 +76,20 @@ def test_the_probe_control_stands_beside_a_claim_over_joint(study: Any) -> None:
     assert second.startswith("cal is better than joint-probe (joint training on the probe's labels")
     alone = answer(regime, references=["joint", "symmetric"])
     assert alone[1].startswith("No control here trains on the probe's labels")
+    assert not regime["variants"]["symmetric"]["uses_probe"]
+    contrast = regime["contrasts"][0] | {"arm": "symmetric"}
+    (claim,) = answer(regime | {"contrasts": [contrast]}, references=["joint", "joint-probe"])
+    assert claim.startswith("symmetric is better than joint:")
+
+
+def test_robust_is_explained_only_where_it_was_measured(study: Any) -> None:
+    def clean_only(row: Row) -> Row:
+        found = {k: v for k, v in row.metrics.items() if not k.startswith("test/robust")}
+        return replace(row, metrics=found)
+
+    assert any("mean of four groups" in line for line in method(summarise(study.plan, study.rows)))
+    lines = method(summarise(study.plan, study.changed(clean_only).rows))
+    assert "Robust accuracy was not measured (evaluate.noise: none)." in lines
 
 
 def test_limits_say_what_undecided_means(study: Any) -> None:

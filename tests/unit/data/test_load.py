@@ -74,3 +74,13 @@ def test_a_new_seed_reads_no_file_in_a_warm_process(monkeypatch: pytest.MonkeyPa
     load(data, seed=0)
     monkeypatch.setattr("cal.data.handwritten.read", None)
     assert load(data, seed=1000) is load(data, seed=1000)
+
+
+def test_training_on_the_probe_too_leaves_the_report_s_inputs_as_they_are() -> None:
+    """Else joint-probe would be compared on other inputs than the arms it is paired with."""
+    plain = load(Data(labels_per_class=20), seed=0)
+    more = load(Data(labels_per_class=20, probe_in_training=True), seed=0)
+    assert len(more.train.ids) == len(plain.train.ids) + len(plain.probe.ids)
+    for name in ("low", "high"):
+        assert all(map(torch.equal, getattr(plain, name), getattr(more, name)))
+    assert all(map(torch.equal, plain.report.inputs, more.report.inputs))
