@@ -78,7 +78,7 @@ class Trainer:
             slot=self.method.slot,
         ).to(self.device)
         self.forward = wrap(self.network) if wrap is not None else self.network
-        self.gamma = torch.tensor([c.gamma for c in configs], device=self.device)
+        self.gamma = torch.tensor([c.gamma for c in configs])
         owned = {id(item.parameter): item for item in self.network.owned()}
         named = dict(self.network.named_parameters())
         self.owners = {name: owned[id(p)] for name, p in named.items() if id(p) in owned}

@@ -23,6 +23,10 @@ class Coalitions:
     masks: Tensor
     weights: Tensor
 
+    def to(self, device: torch.device) -> "Coalitions":
+        """The same on a device."""
+        return Coalitions(self.masks.to(device), self.weights.to(device))
+
 
 def exact(modalities: int) -> Coalitions:
     """All 2^M coalitions with Shapley weights |S|!(M-|S|-1)!/M!; row s has bit m of s.

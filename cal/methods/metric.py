@@ -68,10 +68,9 @@ class Metric(UniformMetric):
         if step < s.start * steps or step % s.interval:
             return
         probe = look(self.game.masks, s.probe_batch)
+        game = self.game.to(probe.logits.device)
         shares = {"unimodal": probe.unimodal, "labels": probe.labels}
-        info = contribution.information(
-            s.information, logits=probe.logits, game=self.game, **shares
-        )
+        info = contribution.information(s.information, logits=probe.logits, game=game, **shares)
         trust = contribution.confidence(s.confidence, **shares)
         hits = (probe.unimodal.argmax(2) == probe.labels[:, None]).float().mean(-1)
         info, trust, hits = mean(torch.stack([info, trust, hits])).cpu()

@@ -81,13 +81,14 @@ class Network(nn.Module):
 def partial_detach(z: Tensor, gamma: Tensor) -> Tensor:
     """gamma z + (1 - gamma) stopgrad(z): the same value, its gradient times gamma.
 
-    ``z`` [R, M, B, Z]; ``gamma`` [R] in [0, 1]: 0 is a detached probe, 1 leaves z as it is.
+    ``z`` [R, M, B, Z]; ``gamma`` [R] in [0, 1], on the CPU (its values are looked at, and nobody
+    waits for a GPU): 0 is a detached probe, 1 leaves z as it is.
     """
     if bool((gamma == 1).all()):
         return z
     if bool((gamma == 0).all()):
         return z.detach()
-    part = gamma.view(-1, 1, 1, 1)
+    part = gamma.view(-1, 1, 1, 1).to(z.device)
     return part * z + (1 - part) * z.detach()
 
 

@@ -1,9 +1,14 @@
 """Fixtures that several integration tests share."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from cal.adapters.tracking_ledger import Ledger
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +29,12 @@ def home(tmp_path: Path, template: Path) -> Path:
     folder.mkdir()
     shutil.copy(template, folder)
     return folder
+
+
+@pytest.fixture
+def ledger(home: Path) -> "Iterator[Ledger]":
+    """The small study of ``ledgers``, begun."""
+    from tests.integration.ledgers import opened
+
+    with opened(home) as it:
+        yield it
