@@ -11,9 +11,9 @@ from functools import partial
 import torch
 
 from ablations.plan import Plan, Run
-from cal.config import Bottleneck, Cal, Config, ConfigError, Contribution, Data
+from cal.config import Bottleneck, Cal, Config, ConfigError, Contribution
 from cal.data import load
-from cal.parallel import check_batch
+from cal.parallel import check_workers
 from cal.trainer import Trainer
 
 MARGIN = 3  # updates of the metric that must have acted
@@ -60,20 +60,19 @@ def neutral_twin(config: Config) -> Config:
     return config.model_copy(update={"cal": cal.model_copy(update=off)})
 
 
-def check_batches(plan: Plan, *, workers: int) -> None:
-    """Has every run enough samples, and does its batch divide among its ``workers``?
+def check_workers_of(plan: Plan, *, workers: int, gpus: float) -> None:
+    """Can every run be computed by ``workers`` with ``gpus`` GPUs each?
 
-    Raises ``ConfigError`` naming regime and arm of each that has not.
+    Raises ``ConfigError`` naming regime and arm of each that cannot.
     """
-    first: dict[tuple[Data, int], Run] = {}  # the sizes of parts are the same for all seeds
+    first: dict[Config, Run] = {}  # the sizes of parts are the same for all seeds
     for run in plan.runs:
-        first.setdefault((run.config.data, run.config.train.batch), run)
+        first.setdefault(run.config.model_copy(update={"seed": 0}), run)
     faults = []
     for run in first.values():
         try:
-            parts = load(run.config.data, seed=run.seed)
-            batch = run.config.train.batch
-            check_batch(batch, samples=len(parts.train.ids), workers=workers)
+            samples = len(load(run.config.data, seed=run.seed).train.ids)
+            check_workers(run.config, samples=samples, workers=workers, gpus=gpus)
         except ConfigError as error:
             faults.append(f"{error} (regime {run.regime}, arm {run.arms[0]})")
     if faults:

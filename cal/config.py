@@ -219,6 +219,13 @@ def _cross_faults(config: Config) -> "list[str]":
             f"cal.contribution.floor: given {cal.contribution.floor}; "
             f"allowed: 0 <= floor < 1/M = {1 / len(names):.4g}"
         )
+    measures = config.method == "cal" and cal is not None and cal.contribution.enabled
+    if measures and config.data.probe_in_training:
+        faults.append(
+            "data.probe_in_training: given true with a contribution metric, which must not measure "
+            "on samples that are trained on; allowed: method=joint, or "
+            "cal.contribution.enabled=false"
+        )
     gradient = cal is not None and cal.acceleration.enabled and cal.acceleration.apply == "gradient"
     if config.method == "cal" and gradient and config.optim.name != "sgd":
         faults.append(
@@ -295,7 +302,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         tree = yaml.safe_load(text)
     except OSError as error:
         raise ConfigError(f"--config: given {path}; cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no text, or no such date
         reason = " ".join(str(error).split())
         raise ConfigError(f"--config: given {path}; not plain YAML: {reason}") from None
     if tree is None:
@@ -327,7 +334,7 @@ def assignments(words: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(f"{word}: given as an argument; allowed: FIELD=VALUE")
         try:
             value: Any = yaml.safe_load(text)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):  # ValueError: no such date
             raise ConfigError(f"{key}: given {text!r}; allowed: a YAML value") from None
         value = _scientific(value)
         for part in reversed(key.split(".")):

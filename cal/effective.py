@@ -23,6 +23,7 @@ from cal.config import (
     Optim,
 )
 
+LIBRARIES = ("torch", "torchvision", "torchaudio", "numpy", "scipy")  # make data and networks
 ROOMS = ("data", "model", "mechanisms", "methods")  # what determines results, with FILES
 FILES = (
     *("config", "losses", "trainer", "batches", "modulation"),
@@ -108,6 +109,8 @@ def _model(model: Model) -> Model:
     idle: dict[str, Any] = {}
     if model.encoder != "cnn":
         idle["channels"] = default.channels
+    if model.encoder == "cnn":
+        idle["hidden"] = model.hidden[-1:]
     if model.encoder == "resnet18":
         idle["hidden"] = default.hidden
     if model.fusion != "mlp":
@@ -151,7 +154,7 @@ def code_version() -> str:
     root = Path(__file__).parent
     files = [root / f"{name}.py" for name in FILES]
     files += [path for room in ROOMS for path in sorted((root / room).glob("*.py"))]
-    digest = hashlib.sha256(version("torch").encode())
+    digest = hashlib.sha256("".join(map(version, LIBRARIES)).encode())
     for path in files:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         digest.update(path.name.encode() + _without_docstrings(tree).encode())

@@ -6,19 +6,35 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from cal.config import ConfigError
+from cal.config import Config, ConfigError
 
 T = TypeVar("T")
 
 
-def check_batch(batch: int, *, samples: int, workers: int) -> None:
-    """Raises ``ConfigError`` unless ``samples`` make a batch, and it divides among workers."""
+def check_workers(config: Config, *, samples: int, workers: int, gpus: float = 0.0) -> None:
+    """Can ``workers``, with ``gpus`` GPUs each, compute the run that one worker would?
+
+    Raises ``ConfigError`` unless ``samples`` make a batch and shares of it, and of the probe, are
+    equal. Batch normalisation needs the whole batch: over workers only GPUs can do that.
+    """
+    batch = config.train.batch
     if batch > samples:
         raise ConfigError(
             f"train.batch: given {batch}; allowed: at most the {samples} training samples"
         )
-    if batch % workers:
-        raise ConfigError(f"--workers: given {workers}; allowed: a divisor of train.batch={batch}")
+    shared = {"train.batch": batch}
+    metric = config.cal.contribution if config.cal is not None else None
+    if metric is not None and metric.enabled:
+        probe = config.data.probe
+        shared["the probe of an update"] = min(metric.probe_batch or probe, probe)
+    for name, size in shared.items():
+        if size % workers:
+            raise ConfigError(f"--workers: given {workers}; allowed: a divisor of {name}={size}")
+    if workers > 1 and not gpus and config.model.encoder == "resnet18":
+        raise ConfigError(
+            f"--workers: given {workers}; allowed: 1 for model.encoder=resnet18 without GPUs, "
+            "whose batch normalisation needs the whole batch"
+        )
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,8 @@ def seeded(seed: int) -> State:
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_available() and torch.cuda.is_initialized():
+            torch.cuda.manual_seed(seed)
         own.update(capture())
     return own
 

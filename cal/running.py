@@ -27,9 +27,9 @@ class Job:
 def resumable(job: Job, trainer: Trainer) -> Iterator[Record]:
     """Records of one run from its first epoch, whatever was interrupted before.
 
-    Epochs before the checkpoint are replayed from it; those after it are trained again, to the
-    same bits. Of several data-parallel workers the first reads and writes the checkpoint, and the
-    others take what it found: their nodes may see another folder, or none.
+    Epochs before the checkpoint are replayed from it; those after it are trained again, on a CPU
+    to the same bits. Of several data-parallel workers the first reads and writes the checkpoint,
+    and the others take what it found: their nodes may see another folder, or none.
     """
     history: list[dict[str, object]] = []
     first = trainer.group.rank == 0

@@ -10,6 +10,7 @@ from typing import Any
 
 from cal import cli, home
 from cal.config import Config, ConfigError, assignments, merge, parse, read_yaml
+from cal.effective import effective, run_hash
 
 EXAMPLES = """examples:
   python -m cal.train data.labels_per_class=20
@@ -36,9 +37,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def read(options: argparse.Namespace) -> Config:
-    """The configuration: defaults, then the file, then the assignments."""
+    """Defaults, then the file, then the assignments; the effective form, as ablations run it."""
     tree: dict[str, Any] = read_yaml(options.config) if options.config else {}
-    return parse(merge(tree, assignments(options.assignments)))
+    return effective(parse(merge(tree, assignments(options.assignments))))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,12 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     from cal import data
     from cal.adapters.tracking import SINGLE, Data, Seed, hidden, open_ledger
-    from cal.effective import effective, run_hash
-    from cal.parallel import check_batch
+    from cal.parallel import check_workers
 
     key = run_hash(config)
     parts = data.load(config.data, seed=config.seed)
-    check_batch(config.train.batch, samples=len(parts.train.ids), workers=options.workers or 1)
+    check_workers(
+        config,
+        samples=len(parts.train.ids),
+        workers=options.workers or 1,
+        gpus=options.gpus_per_worker,
+    )
     print(f"ledger {hidden(home.tracking_uri())}\nrun {key[:16]}", flush=True)
     with open_ledger(home.tracking_uri(), artifacts=home.artifacts(), progress=cli.say) as ledger:
         ledger.begin(SINGLE, regimes={config.data.name: ""}, lease=False)
@@ -67,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _tell(entry.metrics)
             return cli.DONE
         source = Data(config.data.name, parts.fingerprint, "packaged with cal-lab")
-        run_id = ledger.start(Seed(key, config.data.name, effective(config), (), source))
+        run_id = ledger.start(Seed(key, config.data.name, config, (), source))
         try:
             result = _follow(_records(config, key, options), ledger, run_id)
         except ConfigError:

@@ -34,7 +34,7 @@ from cal.losses import cross_entropies
 from cal.model import network as networks
 from cal.modulation import factors, gradient_noise
 from cal.optim import Optimiser, learning_rate
-from cal.parallel import Group, check_batch
+from cal.parallel import Group, check_workers
 from cal.records import Epoch, Record, Result
 
 State = dict[str, Any]
@@ -58,13 +58,16 @@ class Trainer:
         has fewer samples than one batch; ``ValueError`` for a pack of unlike runs.
         """
         self.configs, self.config = tuple(configs), configs[0]
+        if len({_shape(config) for config in configs}) != 1:
+            raise ValueError("configs: the runs of one pack may differ in numbers only")
         self.device, self.group = torch.device(device), group or Group()
         self.data = tuple(data or [load_data(c.data, seed=c.seed) for c in configs])
         self.train_part = Stacked.of([parts.train for parts in self.data], self.device)
         self.probe_part = Stacked.of([parts.probe for parts in self.data], self.device)
         self.select_part = Stacked.of([parts.select for parts in self.data], self.device)
         samples, batch = self.train_part.labels.shape[1], self.config.train.batch
-        check_batch(batch, samples=samples, workers=self.group.world)
+        gpus = float(self.device.type == "cuda")
+        check_workers(self.config, samples=samples, workers=self.group.world, gpus=gpus)
         self.samples, self.per_epoch = samples, samples // batch
         self.steps = self.config.train.epochs * self.per_epoch
         self.method = methods.build(self.configs).to(self.device)
@@ -117,8 +120,8 @@ class Trainer:
             total_loss, total_kl = total_loss + loss, total_kl + kl
             self.step += 1
             yield self.step
-        self._loss = (total_loss / self.per_epoch).cpu()
-        self._kl = (total_kl / self.per_epoch).cpu()
+        self._loss = (self.group.mean(total_loss) / self.per_epoch).cpu()
+        self._kl = (self.group.mean(total_kl) / self.per_epoch).cpu()
         self.epoch += 1
         self.seconds += time.perf_counter() - begin
 
@@ -163,7 +166,6 @@ class Trainer:
         self.network.eval()
         total = self.probe_part.labels.shape[1]
         count = min(samples or total, total)
-        count -= count % self.group.world
         start = (self.looks * count) % total if count < total else 0
         self.looks += 1
         index = (torch.arange(start, start + count, device=self.device) % total)[None]
@@ -231,6 +233,13 @@ class Trainer:
         self.globals = state["globals"]
         for key in PLACE:
             setattr(self, key, state["place"][key])
+
+
+def _shape(config: Config) -> tuple[object, ...]:
+    """What the runs of one pack share, beside what their method asks."""
+    noise = config.ogm_ge.noise if config.method == "ogm_ge" and config.ogm_ge else None
+    parts = (config.data.name, config.model, config.train, config.evaluate)
+    return (config.method, *parts, config.optim.name, noise)
 
 
 def train(config: Config, *, state: State | None = None, device: str = "cpu") -> Iterator[Record]:

@@ -145,5 +145,7 @@ def _loop(settings: dict[str, Any]) -> None:
 
 
 def _distributed(network: nn.Module) -> nn.Module:
-    """DDP; after backward the gradient is the mean over workers, the same bits on each."""
-    return nn.parallel.DistributedDataParallel(network)
+    """DDP; after backward the gradient is the mean over workers, the same bits on each. Batch
+    normalisation is over the whole batch (on GPUs; ``check_workers`` refuses it elsewhere).
+    """
+    return nn.parallel.DistributedDataParallel(nn.SyncBatchNorm.convert_sync_batchnorm(network))

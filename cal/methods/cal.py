@@ -68,7 +68,7 @@ class ContributionGuided(Joint):
         return self.metric.report() | names
 
     def warnings(self, kl_RM: Tensor) -> list[list[str]]:
-        """A modality whose KL is under 0.1 nats while its probe confidence falls."""
+        """A modality whose KL is under 0.1 nats while its probe accuracy falls."""
         if not self.slot.stochastic:
             return super().warnings(kl_RM)
         falling = self.metric.falling()
@@ -113,4 +113,5 @@ def _kind(section: Cal) -> tuple[object, ...]:
     """What the replicas of one pack must share."""
     c, b = section.contribution, section.bottleneck
     metric = (c.enabled, c.information, c.confidence, c.combine, c.control, c.interval, c.start)
-    return (*metric, c.probe_batch, section.acceleration.apply, b.enabled, b.asymmetry)
+    samples = (c.probe_batch, c.permutations)
+    return (*metric, *samples, section.acceleration.apply, b.enabled, b.asymmetry)

@@ -53,7 +53,7 @@ class Metric(UniformMetric):
             self.section.information,
             self.weights.shape[1],
             permutations=self.section.permutations,
-            seed=derived_seed(configs[0].seed, "coalitions"),
+            seed=derived_seed(0, "coalitions"),  # the same orders for every replica of a pack
         )
         self.draws = generators([c.seed for c in configs], "permuted")
         self.information: Tensor | None = None

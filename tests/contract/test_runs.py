@@ -214,6 +214,15 @@ def test_the_probe_is_looked_at_without_gradient_or_noise() -> None:
 def test_a_pack_of_different_kinds_is_refused() -> None:
     with pytest.raises(ValueError, match="may differ in numbers only"):
         Trainer([config("cal"), config("kl-product")])
+    for other in (
+        config("joint"),
+        config("cal", train={"epochs": 9}),
+        config("cal", optim={"name": "adam"}),
+        config("cal", model={"fusion": "mlp"}),
+        config("cal", cal={"contribution": {"permutations": 8}}),
+    ):
+        with pytest.raises(ValueError, match="may differ in numbers only"):
+            Trainer([config("cal"), other])
 
 
 def test_a_batch_larger_than_the_data_is_refused() -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from cal import checkpoint
 from cal.adapters import ray_cluster, ray_train
 from cal.config import Config, ConfigError, parse
-from cal.parallel import Group
+from cal.parallel import Group, check_workers
 from cal.records import Epoch, Record, Result
 from cal.running import Job, resumable
 from cal.trainer import Trainer
@@ -98,7 +98,9 @@ def interrupted_and_resumed(rank: int, folder: str) -> None:
     second = data_parallel(rank)
     records = list(resumable(job, second))
     assert [r.epoch for r in records if isinstance(r, Epoch)] == [1, 2, 3]
-    torch.save(second.network.state_dict(), f"{folder}/{rank}.pt")
+    told = [r.metrics["train/loss"] for r in records if isinstance(r, Epoch)]
+    state = second.network.state_dict() | {"told": torch.tensor(told)}
+    torch.save(state, f"{folder}/{rank}.pt")
 
 
 def test_all_workers_resume_from_the_first_one_s_checkpoint(tmp_path: Path) -> None:
@@ -106,6 +108,7 @@ def test_all_workers_resume_from_the_first_one_s_checkpoint(tmp_path: Path) -> N
     two_workers(interrupted_and_resumed, tmp_path)
     assert [path.name for path in tmp_path.glob("node*/*")] == ["run.pt"]
     first, second = (torch.load(tmp_path / f"{r}.pt", weights_only=True) for r in (0, 1))
+    assert torch.equal(first["told"], second["told"])  # means over the workers, not a shard's
     last = parameters(tmp_path / "node0", "run")
     for name, value in last.items():
         assert torch.equal(first[name], value)
@@ -188,6 +191,18 @@ def test_room_that_can_never_be_is_refused_and_that_may_come_is_told(
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
     told = ray_cluster.room(workers=2, gpus=1.0, field="--gpus-per-run")
     assert told == ["waiting for 2 GPUs: the cluster has 1 now"]
+
+
+def test_workers_that_would_compute_another_run_are_refused() -> None:
+    """Batch normalisation over a part of the batch is another network."""
+    large = parse({"data": {"name": "keypad"}, "model": {"encoder": "resnet18"}})
+    check_workers(large, samples=1000, workers=1)
+    check_workers(large, samples=1000, workers=2, gpus=1.0)
+    with pytest.raises(ConfigError, match="^--workers: given 2; allowed: 1 for model.encoder=res"):
+        check_workers(large, samples=1000, workers=2)
+    rotating = small(cal={"contribution": {"probe_batch": 33}})
+    with pytest.raises(ConfigError, match="allowed: a divisor of the probe of an update=33$"):
+        check_workers(rotating, samples=200, workers=2)
 
 
 def test_several_nodes_without_shared_storage_are_warned_of() -> None:

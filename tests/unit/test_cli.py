@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from cal import cli
+from cal import cli, train
 from cal.config import ConfigError
+from cal.effective import effective
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +75,14 @@ def test_an_interruption_that_a_library_turned_into_an_error_is_one(
     assert capsys.readouterr().err.startswith("interrupted; ")
 
 
+def test_one_run_computes_what_its_hash_says() -> None:
+    """The effective form: beta 0 is the deterministic slot, as in an ablation."""
+    config = train.read(train.parser().parse_args(["cal.bottleneck.beta=0"]))
+    assert config == effective(config)
+    assert config.cal is not None
+    assert not config.cal.bottleneck.enabled
+
+
 def test_a_fault_of_ours_keeps_its_traceback() -> None:
     def main() -> int:
         raise RuntimeError("ours")
@@ -97,6 +106,12 @@ def finished(*words: str) -> subprocess.CompletedProcess[str]:
             "cal.acceleration.alpa: unknown field; did you mean cal.acceleration.alpha?",
         ),
         (["--workers", "3"], "--workers: given 3; allowed: a divisor of train.batch=64"),
+        (
+            ["--workers", "32", "data.probe=48"],
+            "--workers: given 32; allowed: a divisor of the pro",
+        ),
+        (["seed=2023-13-45"], "seed: given '2023-13-45'; allowed: a YAML value"),
+        (["data.probe_in_training=true"], "data.probe_in_training: given true with a contribu"),
         (["--workers", "0"], "--workers: given 0; allowed: 1 or more; "),
         (["--wokers=2"], "--wokers: unknown option; did you mean --workers?; "),
         (["--gpus-per-worker", "1.5"], "--gpus-per-worker: given 1.5; allowed: 0 to 1, or a "),

@@ -65,6 +65,7 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"method": "joint", **cal(acceleration={"alpha": 3})}, {"method": "joint"}),
     ({"data": {"snr_db": 3, "image_sigma": 2, "corrupt_sigma": 9}}, {}),
     ({"model": {"channels": [3], "fusion_hidden": 3}}, {}),
+    (merge(KEYPAD, {"model": {"hidden": [9, 64]}}), merge(KEYPAD, {"model": {"hidden": [64]}})),
     ({"optim": {"name": "adam", "momentum": 0.1}}, {"optim": {"name": "adam"}}),
     ({"optim": {"step_epochs": 3}}, {}),
     # two modalities: linear and inverse are the same function
@@ -86,7 +87,7 @@ CHANGES: list[dict[str, Any]] = [
     {"data": {"labels_per_class": 20}},
     {"data": {"probe": 64}},
     {"data": {"select": 100}},
-    {"data": {"probe_in_training": True}},
+    {"data": {"probe_in_training": True}, "cal": {"contribution": {"enabled": False}}},
     {"data": {"corrupt_views": ["fac"]}},
     {"data": {"corrupt_views": ["fac"], "corrupt_sigma": 2}},
     {"model": {"hidden": [32]}},
