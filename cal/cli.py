@@ -69,6 +69,10 @@ def run(main: Callable[[], int], *, module: str) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         code = _interrupted(module)
+    except SystemExit as end:
+        if end.code != signal.SIGTERM:  # as the handler of ray.init ends us, until ours is back
+            raise
+        code = _interrupted(module)
     except Exception as error:
         # A library may turn the interrupt into an error of its own, above all while it is imported.
         code = _interrupted(module) if _signals else _failed(error)

@@ -75,6 +75,18 @@ def test_an_interruption_that_a_library_turned_into_an_error_is_one(
     assert capsys.readouterr().err.startswith("interrupted; ")
 
 
+def test_a_signal_while_ray_starts_is_an_interruption(capsys: pytest.CaptureFixture[str]) -> None:
+    """``ray.init`` has its own handler for SIGTERM until it is done: ``sys.exit(15)``."""
+
+    def main() -> int:
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
+        os.kill(os.getpid(), signal.SIGTERM)
+        return 0
+
+    assert code(main) == 130
+    assert capsys.readouterr().err.startswith("interrupted; ")
+
+
 def test_one_run_computes_what_its_hash_says() -> None:
     """The effective form: beta 0 is the deterministic slot, as in an ablation."""
     config = train.read(train.parser().parse_args(["cal.bottleneck.beta=0"]))
