@@ -76,6 +76,7 @@ def run(main: Callable[[], int], *, module: str) -> NoReturn:
     except Exception as error:
         # A library may turn the interrupt into an error of its own, above all while it is imported.
         code = _interrupted(module) if _signals else _failed(error)
+    _signals.clear()
     raise SystemExit(code)
 
 
@@ -104,6 +105,9 @@ def say(text: str) -> None:
 def interruptible() -> None:
     """SIGTERM (``ray job stop``) and a closed terminal end a command as Ctrl-C does; to repeat
     after ``ray.init``. A signal that is ignored (``nohup``, the background of a script) stays so.
+
+    Raises ``KeyboardInterrupt`` if one came before and its exception was lost on the way, as in a
+    callback from C.
     """
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
@@ -113,3 +117,5 @@ def interruptible() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, stop)
+    if _signals:
+        raise KeyboardInterrupt

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -85,6 +86,16 @@ def test_a_signal_while_ray_starts_is_an_interruption(capsys: pytest.CaptureFixt
 
     assert code(main) == 130
     assert capsys.readouterr().err.startswith("interrupted; ")
+
+
+def test_an_interruption_that_got_lost_is_found_when_ray_is_there() -> None:
+    def main() -> int:
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        cli.interruptible()  # after ray.init
+        return 0
+
+    assert code(main) == 130
 
 
 def test_one_run_computes_what_its_hash_says() -> None:
