@@ -70,28 +70,20 @@ class Active:
 
 def choose(plan: Plan, asked: Backend, *, devices: float) -> Backend:
     """Resolve what was left open by network size and ``devices``, the GPUs there are."""
-    name, why = _name(plan, asked)
-    gpus = asked.gpus
-    if gpus is None:
-        gpus = 1.0 if _large(plan) and devices >= 1 else 0.0
-    return replace(asked, name=name, gpus=gpus, why=why)
+    large = any(run.config.model.encoder in LARGE for run in plan.runs)
+    chosen = asked
+    if asked.name == "auto" and large:
+        chosen = replace(asked, name="ray-train", why="auto: large networks")
+    elif asked.name == "auto":
+        chosen = replace(asked, name="worker", why="auto: small networks share warm workers")
+    if asked.gpus is None:
+        chosen = replace(chosen, gpus=1.0 if large and devices >= 1 else 0.0)
+    return chosen
 
 
-def data_parallel(plan: Plan, asked: Backend) -> int:
+def data_parallel(backend: Backend) -> int:
     """Workers of each run."""
-    return (asked.workers or 1) if _name(plan, asked)[0] == "ray-train" else 1
-
-
-def _name(plan: Plan, asked: Backend) -> tuple[str, str]:
-    if asked.name != "auto":
-        return asked.name, asked.why
-    if _large(plan):
-        return "ray-train", "auto: large networks"
-    return "worker", "auto: small networks share warm workers"
-
-
-def _large(plan: Plan) -> bool:
-    return any(run.config.model.encoder in LARGE for run in plan.runs)
+    return (backend.workers or 1) if backend.name == "ray-train" else 1
 
 
 def each(function: Callable[[str], T], items: Iterable[str]) -> Iterator[T]:
@@ -107,7 +99,7 @@ def _apply(function: Callable[[str], T], item: str) -> T:
 
 def places(backend: Backend) -> int:
     """How many runs the cluster holds at a time, at least 1."""
-    workers = (backend.workers or 1) if backend.name == "ray-train" else 1
+    workers = data_parallel(backend)
     fit = ray_cluster.slots() / workers
     if backend.gpus:
         fit = min(fit, ray_cluster.slots("GPU") / (backend.gpus * workers))
@@ -165,7 +157,7 @@ def _begin(run: Run, ledger: "Ledger", backend: Backend, listener: Listener) -> 
 def _submit(run: Run, backend: Backend) -> Any:
     job = Job(run.config, run.hash, home.checkpoints(), backend.checkpoint_s)
     if backend.name == "ray-train":
-        return ray_train.stream_train(job, workers=backend.workers or 1, gpus=backend.gpus or 0.0)
+        return ray_train.stream_train(job, workers=data_parallel(backend), gpus=backend.gpus or 0.0)
     return ray_train.stream(job, gpus=backend.gpus or 0.0)
 
 

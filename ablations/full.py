@@ -107,7 +107,7 @@ def _train(plan: "Plan", options: argparse.Namespace, ledger: "Ledger") -> None:
     asked = execute.Backend(options.backend, options.workers, options.gpus_per_run)
     cli.say(ray_cluster.connect(cpus=options.workers))
     backend = execute.choose(plan, asked, devices=ray_cluster.slots("GPU"))
-    parallel, gpus = execute.data_parallel(plan, backend), backend.gpus or 0.0
+    parallel, gpus = execute.data_parallel(backend), backend.gpus or 0.0
     preflight.check_workers_of(plan, workers=parallel, gpus=gpus)
     for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
         cli.say(line)

@@ -16,7 +16,8 @@ from cal.config import ConfigError
 from cal.records import Predictions
 
 PLAN = "plan.json"
-WRITING = "writing "  # begins the mark of a variant whose aggregates are not complete
+MARK = "cal.aggregate"  # what a variant run shows: a digest, "writing DIGEST" until it is complete
+WRITING = "writing "
 
 
 def by_hash(runs: Iterable[Run]) -> dict[str, Entry]:
@@ -91,7 +92,7 @@ class Reader:
         for regime, experiment in self.experiments(study).items():
             runs = self.variant_runs(experiment) if regime else {}
             for name, run in runs.items():
-                if not run.data.tags.get("cal.aggregate", WRITING).startswith(WRITING):
+                if not run.data.tags.get(MARK, WRITING).startswith(WRITING):
                     found[regime, name] = self.run_curves(run.info.artifact_uri)
         return found
 

@@ -12,14 +12,13 @@ from mlflow.entities import Run
 from cal.adapters.tracking_aggregate import mean_curves, over_seeds
 from cal.adapters.tracking_client import log_points
 from cal.adapters.tracking_files import CURVES, write_curves
-from cal.adapters.tracking_read import WRITING, by_hash
+from cal.adapters.tracking_read import MARK, WRITING, by_hash
 from cal.adapters.tracking_rows import Curves, Entry, Point, Variant, check_names
 from cal.adapters.tracking_view import COLOURS
 from cal.adapters.tracking_write import PARENT, Writer
 
 NOTE = "mlflow.note.content"
 KEPT = (NOTE, "mlflow.runColor")  # with our tags, what a variant run made anew inherits
-MARK = "cal.aggregate"  # what a variant run shows: a digest, "writing DIGEST" until it is complete
 
 
 class Variants(Writer):

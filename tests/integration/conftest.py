@@ -17,8 +17,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.getbasetemp() / "tracking-template"
     from cal.adapters.tracking import open_ledger
 
-    if not (folder / "mlflow.db").exists():
-        open_ledger(f"sqlite:///{folder}/mlflow.db", artifacts=str(folder))
+    open_ledger(f"sqlite:///{folder}/mlflow.db", artifacts=str(folder))
     return folder / "mlflow.db"
 
 

@@ -159,12 +159,9 @@ time.sleep(60)
 
 
 def test_kill_9_and_start_again_goes_on_in_the_same_row_at_once(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path, template: Path
 ) -> None:
-    template = tmp_path_factory.getbasetemp() / "tracking-template"
-    if not (template / "mlflow.db").exists():
-        open_ledger(f"sqlite:///{template}/mlflow.db", artifacts=str(template))
-    shutil.copyfile(template / "mlflow.db", tmp_path / "mlflow.db")
+    shutil.copy(template, tmp_path)
     command = [sys.executable, "-c", DRIVER, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
         assert driver.stdout is not None

@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -31,14 +32,9 @@ def refusal(uri: str, folder: Path) -> str:
 
 
 @pytest.fixture
-def store(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of a store with its tables, made once a session."""
-    folder = tmp_path_factory.getbasetemp() / "tracking-template"
-    if not (folder / "mlflow.db").exists():
-        open_ledger(f"sqlite:///{folder}/mlflow.db", artifacts=str(folder))
-    copy = tmp_path / "mlflow.db"
-    copy.write_bytes((folder / "mlflow.db").read_bytes())
-    return copy
+def store(tmp_path: Path, template: Path) -> Path:
+    """A copy of a store with its tables."""
+    return Path(shutil.copy(template, tmp_path))
 
 
 def test_a_relative_path_is_the_same_store_after_a_change_of_folder(

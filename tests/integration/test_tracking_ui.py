@@ -81,13 +81,10 @@ def test_addresses_open_each_regime_all_of_them_and_the_report() -> None:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a small study that is done; its tables made once a session."""
-    template = tmp_path_factory.getbasetemp() / "tracking-template"
-    if not (template / "mlflow.db").exists():
-        open_ledger(f"sqlite:///{template}/mlflow.db", artifacts=str(template))
+def home(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Path:
+    """A store with a small study that is done."""
     folder = tmp_path_factory.mktemp("ui")
-    shutil.copyfile(template / "mlflow.db", folder / "mlflow.db")
+    shutil.copy(template, folder)
     with open_ledger(f"sqlite:///{folder}/mlflow.db", artifacts=f"{folder}/artifacts") as ledger:
         ledger.begin("small", regimes={"r": "one regime"}, variants=[Variant("joint")], plan="{}")
         run_id = ledger.start(Seed("h", "r", parse({"method": "joint"}), ("joint",)))
