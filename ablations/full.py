@@ -38,15 +38,16 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", default="out", metavar="DIR", help="folder of the report (out)")
     p.add_argument(
         "--backend",
-        choices=("auto", "worker", "ray-train"),
+        choices=("auto", "packed", "worker", "ray-train"),
         default="auto",
-        help="worker: runs share warm workers; ray-train: each run has Ray Train workers (auto)",
+        help="packed: many runs as one computation; worker: one by one in warm workers; "
+        "ray-train: each run has Ray Train workers (auto: by size of the networks)",
     )
     p.add_argument(
         "--workers",
         type=cli.count,
         metavar="N",
-        help="worker: runs at a time; ray-train: data-parallel workers of each run",
+        help="packed, worker: packs or runs at a time; ray-train: data-parallel workers of a run",
     )
     p.add_argument(
         "--gpus-per-run",
@@ -97,27 +98,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(plan: "Plan", options: argparse.Namespace, ledger: "Ledger") -> None:
     """Preflight and execute what the ledger lacks."""
-    from ablations import execute, preflight
+    from ablations import backend as backends
+    from ablations import execute, preflight, sizing, units
     from ablations.progress import Progress
     from cal.adapters import ray_cluster
 
     runs = execute.missing(plan, ledger)
     if not runs:
         return
-    asked = execute.Backend(options.backend, options.workers, options.gpus_per_run)
+    asked = backends.Backend(options.backend, options.workers, options.gpus_per_run)
     cli.say(ray_cluster.connect(cpus=options.workers))
-    backend = execute.choose(plan, asked, devices=ray_cluster.slots("GPU"))
-    parallel, gpus = execute.data_parallel(backend), backend.gpus or 0.0
+    backend = backends.choose(plan, asked, devices=ray_cluster.slots("GPU"))
+    parallel, gpus = backends.data_parallel(backend), backend.gpus or 0.0
     preflight.check_workers_of(plan, workers=parallel, gpus=gpus)
     for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
         cli.say(line)
     cli.say(f"backend {backend.name} ({backend.why}), {gpus:g} GPUs a worker")
     cli.say("preflight: does every switch act?")
-    for line in preflight.check(plan, over=execute.each):
+    for line in preflight.check(plan, over=ray_cluster.each):
         cli.say(f"  {line}")
-    done, places = len(plan.runs) - len(runs), execute.places(backend)
+    done, places = len(plan.runs) - len(runs), backends.places(backend)
+    work: list[units.Unit] = [(run,) for run in runs]
+    if backend.name == "packed":
+        cli.say("measuring how many runs to train at once")
+        sizes = sizing.sizes_of(runs, backend)
+        work = units.packed(runs, sizes, places=places)
+        for line in sizing.lines(runs, sizes, work):
+            cli.say(f"  {line}")
     with Progress(runs, done=done, places=places) as progress:
-        execute.execute(runs, ledger, backend=backend, listener=progress)
+        execute.execute(work, ledger, backend=backend, listener=progress)
     ray_cluster.disconnect()
 
 

@@ -12,7 +12,7 @@ import torch
 
 from ablations.plan import Plan, Run
 from cal.config import Bottleneck, Cal, Config, ConfigError, Contribution
-from cal.data import load
+from cal.data import ids_of
 from cal.parallel import check_workers
 from cal.trainer import Trainer
 
@@ -71,7 +71,7 @@ def check_workers_of(plan: Plan, *, workers: int, gpus: float) -> None:
     faults = []
     for run in first.values():
         try:
-            samples = len(load(run.config.data, seed=run.seed).train.ids)
+            samples = len(ids_of(run.config.data, seed=run.seed).train)
             check_workers(run.config, samples=samples, workers=workers, gpus=gpus)
         except ConfigError as error:
             faults.append(f"{error} (regime {run.regime}, arm {run.arms[0]})")

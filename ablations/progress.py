@@ -28,6 +28,7 @@ class Progress:
             self.left[run.regime] = self.left.get(run.regime, 0) + 1
         self.seconds: dict[str, list[float]] = {}
         self.begun: dict[str, float] = {}
+        self.beside: dict[str, int] = {}  # runs of the same pack, and itself
         self.now: dict[str, tuple[Run, Epoch | None]] = {}
         self.accuracy: dict[str, float] = {}
         self.told: dict[str, set[str]] = {}  # warnings, by run
@@ -50,10 +51,15 @@ class Progress:
         if self.live is not None:
             self.live.__exit__(kind, error, trace)
 
-    def started(self, run: Run) -> None:
-        """A run was handed to a worker."""
+    def started(self, run: Run, *, beside: int) -> None:
+        """A run was handed to a worker, one of a pack of ``beside`` runs."""
         self.now[run.hash] = (run, None)
+        self.beside[run.hash] = beside
         self._show()
+
+    def note(self, line: str) -> None:
+        """Something else the user should know."""
+        self._say(line)
 
     def epoch(self, run: Run, record: Epoch) -> None:
         """An epoch was trained."""
@@ -67,9 +73,10 @@ class Progress:
 
     def ended(self, run: Run, error: str) -> None:
         """A run is in the ledger."""
-        begun = self.begun.pop(run.hash, None)
+        begun, beside = self.begun.pop(run.hash, None), self.beside.pop(run.hash, 1)
         if begun is not None and not error:
-            self.seconds.setdefault(run.regime, []).append(time.monotonic() - begun)
+            share = (time.monotonic() - begun) / beside
+            self.seconds.setdefault(run.regime, []).append(share)
         self.now.pop(run.hash, None)
         self.accuracy.pop(run.hash, None)
         self.told.pop(run.hash, None)

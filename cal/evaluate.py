@@ -4,6 +4,8 @@ Legend: R replicas, M modalities, B samples, K classes.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -11,11 +13,11 @@ import torch
 from torch import Tensor
 
 from cal.config import Config
-from cal.data import Parts, conditions, corrupt, robust
+from cal.data import Condition, Parts, conditions, corrupt, robust
 from cal.model.network import Network
 from cal.records import Predictions, Result
 
-CHUNK = 4096  # rows of one forward pass
+CHUNK = 1024  # rows of one forward pass of each replica
 BINS = 15  # of the expected calibration error
 
 
@@ -81,18 +83,71 @@ def score(network: Network, part: Labelled) -> list[dict[str, float]]:
     return [{"accuracy": float(a), "nll": float(n)} for a, n in zip(hits, nll, strict=True)]
 
 
+@dataclass(frozen=True)
+class Versions:
+    """The report part under every condition, each modality's distinct inputs kept once.
+
+    ``inputs``: for each modality its distinct tensors [N, ...], the clean one first; ``table``:
+    condition -> which of them, for each modality.
+    """
+
+    inputs: tuple[tuple[Tensor, ...], ...]
+    table: dict[str, tuple[int, ...]]
+
+
+@lru_cache(maxsize=16)
+def versions(parts: Parts, noise: tuple[Condition, ...]) -> Versions:
+    """Made once for all runs of a process on the same data and seed: most conditions touch one
+    modality, so the encoders see far fewer inputs than there are conditions x modalities.
+    """
+    found = [[x] for x in parts.report.inputs]
+    table = {"clean": (0,) * len(found)}
+    for condition in noise:
+        picks = []
+        for seen, x in zip(found, corrupt(parts, condition), strict=True):
+            if x is not seen[0]:
+                seen.append(x)
+            picks.append(len(seen) - 1 if x is not seen[0] else 0)
+        table[condition.name] = tuple(picks)
+    return Versions(tuple(map(tuple, found)), table)
+
+
+@torch.no_grad()
+def latents(network: Network, replicas: Sequence[Versions], device: torch.device) -> list[Tensor]:
+    """z [R, M, N, Z] of each version, in evaluation mode; a modality that has fewer repeats its
+    clean one.
+    """
+    network.eval()
+    count = max(map(len, replicas[0].inputs))
+    size = replicas[0].inputs[0][0].shape[0]
+    found = []
+    for v in range(count):
+        columns = [
+            [own.inputs[m][v if v < len(own.inputs[m]) else 0] for own in replicas]
+            for m in range(len(replicas[0].inputs))
+        ]
+        parts = [
+            network.latents(
+                [torch.stack([x[i : i + CHUNK] for x in c]).to(device) for c in columns]
+            )
+            for i in range(0, size, CHUNK)
+        ]
+        found.append(torch.cat(parts, 2))
+    return found
+
+
 def evaluate(
     network: Network, configs: Sequence[Config], data: Sequence[Parts], device: torch.device
 ) -> list[Result]:
     """The report part under every condition of the configuration, one ``Result`` per replica."""
     metrics: list[dict[str, float]] = [{} for _ in configs]
     kept: list[dict[str, Predictions]] = [{} for _ in configs]
-    clean = {"clean": [parts.report.inputs for parts in data]}
-    noisy = {c.name: [corrupt(parts, c) for parts in data] for c in conditions(configs[0])}
-    for name, replicas in (clean | noisy).items():
-        columns = zip(*replicas, strict=True)
-        inputs = [torch.stack(column).to(device) for column in columns]
-        log_p = log_probabilities(network, inputs).cpu()
+    replicas = [versions(parts, conditions(configs[0])) for parts in data]
+    z = latents(network, replicas, device)
+    for name, picks in replicas[0].table.items():
+        chosen = torch.stack([z[pick][:, m] for m, pick in enumerate(picks)], 1)
+        with torch.no_grad():
+            log_p = network.fusion(chosen).log_softmax(-1).cpu()
         for r, parts in enumerate(data):
             numbers, predictions = summarise(log_p[r], parts.report.labels, parts.report.ids)
             metrics[r] |= {f"test/{name}/{key}": value for key, value in numbers.items()}

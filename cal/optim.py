@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from cal import config
+from cal.members import row, stacked
 
 State = dict[str, Tensor]
 ADAM_BETAS = (0.9, 0.999)
@@ -37,8 +38,8 @@ def clip_factor(grads: Sequence[Tensor], replicated: Sequence[bool], *, limit: T
         else torch.linalg.vector_norm(g).reshape(1)
         for g, own in zip(grads, replicated, strict=True)
     ]
-    # Rows of replicas: a sum down columns is ordered differently for R = 1 and R > 1.
-    norm = torch.linalg.vector_norm(torch.stack(norms, 1), dim=1)
+    # A running sum: one in another order would depend on R, and on parameters whose norm is 0.
+    norm = torch.stack(norms, 1).square().cumsum(1)[:, -1].sqrt()
     return (limit / (norm + 1e-6)).clamp(max=1.0)
 
 
@@ -143,15 +144,22 @@ class Optimiser:
                 adam(parameter, grad, state, lr=rate, decay=decay, decoupled=decoupled)
             parameter.grad = None
 
-    def state_dict(self) -> dict[str, State]:
-        """Copies of all buffers."""
-        return {n: {k: v.clone() for k, v in s.items()} for n, s in self.state.items()}
+    def states(self, without: Sequence[Sequence[str]]) -> list[dict[str, State]]:
+        """The buffers of each replica, ``without`` those of parameters that it has not."""
+        size = len(without)
+        return [
+            {name: row(s, r, replicas=size) for name, s in self.state.items() if name not in skip}
+            for r, skip in enumerate(without)
+        ]
 
-    def load_state_dict(self, saved: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """The buffers of ``state_dict``, onto the parameters' devices."""
-        for name, buffers in saved.items():
-            device = self.parameters[name].device
+    def load_states(self, states: Sequence[Mapping[str, State]]) -> None:
+        """One of ``states`` for each replica; buffers that a replica lacks begin at 0."""
+        for name, parameter in self.parameters.items():
+            rows = [state.get(name, {}) for state in states]
+            zeros = torch.zeros_like(parameter, requires_grad=False)
+            keys = dict.fromkeys(key for own in rows for key in own)
+            otherwise = {key: torch.zeros(()) if key == "count" else zeros for key in keys}
             self.state[name] = {
-                key: value.clone() if key == "count" else value.to(device, copy=True)
-                for key, value in buffers.items()
+                key: value if key == "count" else value.to(parameter.device)
+                for key, value in stacked(rows, otherwise=otherwise).items()
             }

@@ -51,4 +51,11 @@ class Result:
     predictions: Mapping[str, Predictions] = field(default_factory=dict)
 
 
-Record = Epoch | Result
+@dataclass(frozen=True)
+class Failure:
+    """A run that ended without a result: ``error`` is one line, what happened and what to do."""
+
+    error: str
+
+
+Record = Epoch | Result | Failure

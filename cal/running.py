@@ -1,17 +1,24 @@
-"""A run that survives its process: resumed from its checkpoint, records complete every time.
+"""Runs that survive their process: resumed from their checkpoints, records complete every time.
 
-Every backend is a few lines around ``resumable``.
+Every backend is a few lines around ``resumable``. Each run has its own checkpoint, so a pack that
+died goes on in any other composition.
 """
 
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from cal import checkpoint
 from cal.config import Config
+from cal.parallel import Group
 from cal.records import Epoch, Record
-from cal.trainer import Trainer
+from cal.trainer import State, Trainer
+
+Leave = Callable[[str, Epoch], bool]
+"""Whether the run of this key ends after this epoch, without a result."""
+Build = Callable[[Sequence[Config]], Trainer]
+Keyed = tuple[str, Record]
 
 
 @dataclass(frozen=True)
@@ -24,31 +31,85 @@ class Job:
     every_s: float = 5.0  # seconds between checkpoints; 0: every epoch
 
 
-def resumable(job: Job, trainer: Trainer) -> Iterator[Record]:
-    """Records of one run from its first epoch, whatever was interrupted before.
+@dataclass
+class Member:
+    """A run in training, through one pack after another."""
 
-    Epochs before the checkpoint are replayed from it; those after it are trained again, on a CPU
-    to the same bits. Of several data-parallel workers the first reads and writes the checkpoint,
-    and the others take what it found: their nodes may see another folder, or none.
+    job: Job
+    state: State | None = None  # between packs; None: not begun
+    history: list[dict[str, object]] = field(default_factory=list)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs trained when it joins its next pack."""
+        return 0 if self.state is None else int(self.state["place"]["epoch"])
+
+
+def resumable(
+    jobs: Sequence[Job],
+    build: Build = Trainer,
+    *,
+    group: Group | None = None,
+    leave: Leave | None = None,
+) -> Iterator[Keyed]:
+    """Keys and records of runs that may share a pack, each from its first epoch, whatever was
+    interrupted before.
+
+    Epochs before a checkpoint are replayed from it; those after it are trained again, on a CPU to
+    the same bits. Runs that stand at different epochs wait for each other: those behind train
+    first. One that fails, or that ``leave`` takes out, leaves a smaller pack behind. ``group``:
+    this worker among the data-parallel workers of one run, of which the first keeps checkpoints.
     """
-    history: list[dict[str, object]] = []
-    first = trainer.group.rank == 0
-    saved = trainer.group.from_first(_saved(job) if first else None)
-    if saved is not None:
-        trainer.load_state_dict(saved["trainer"])
-        history = saved["history"]
-        yield from (_epoch(entry) for entry in history)
+    group = group or Group()
+    members = [_begun(job, group) for job in jobs]
+    for member in members:
+        yield from ((member.job.key, _epoch(entry)) for entry in member.history)
+    while members:
+        behind = min(member.epoch for member in members)
+        pack = [member for member in members if member.epoch == behind]
+        ahead = [member.epoch for member in members if member.epoch > behind]
+        trainer = build([member.job.config for member in pack])
+        states = [member.state for member in pack if member.state is not None]
+        if states:
+            trainer.load_states(states)
+        ended = yield from _together(trainer, pack, until=min(ahead, default=None), leave=leave)
+        members = [member for member in members if member.job.key not in ended]
+
+
+def _together(
+    trainer: Trainer, pack: Sequence[Member], *, until: int | None, leave: Leave | None
+) -> Generator[Keyed, None, set[str]]:
+    """Train a pack until it ends, changes, or meets the runs at epoch ``until`` -> who ended."""
     last = time.monotonic()
-    for (record,) in trainer.records():
-        if isinstance(record, Epoch):
-            history.append({**vars(record), "metrics": dict(record.metrics)})
-            due = record.epoch == record.epochs or time.monotonic() - last >= job.every_s
-            if first and due:
-                checkpoint.save(
-                    {"trainer": trainer.state_dict(), "history": history}, job.folder, job.key
-                )
-                last = time.monotonic()
-        yield record
+    for records in trainer.records():
+        ended, epochs = set(), 0
+        for member, record in zip(pack, records, strict=True):
+            if isinstance(record, Epoch):
+                member.history.append({**vars(record), "metrics": dict(record.metrics)})
+                epochs = record.epochs
+            if not isinstance(record, Epoch) or (leave and leave(member.job.key, record)):
+                ended.add(member.job.key)
+        changes = bool(ended) or trainer.epoch == until
+        due = trainer.epoch == epochs or time.monotonic() - last >= pack[0].job.every_s
+        if epochs and (changes or due):
+            for member, state in zip(pack, trainer.states(), strict=True):
+                member.state = state
+                if member.job.key not in ended and due and trainer.group.rank == 0:
+                    saved = {"trainer": state, "history": member.history}
+                    checkpoint.save(saved, member.job.folder, member.job.key)
+            last = time.monotonic() if due else last
+        yield from ((member.job.key, r) for member, r in zip(pack, records, strict=True))
+        if changes:
+            return ended
+    return set()
+
+
+def _begun(job: Job, group: Group) -> Member:
+    """A run as an earlier process left it. The first worker reads, and the others take what it
+    found: their nodes may see another folder, or none.
+    """
+    saved = group.from_first(_saved(job) if group.rank == 0 else None)
+    return Member(job) if saved is None else Member(job, saved["trainer"], saved["history"])
 
 
 def _saved(job: Job) -> checkpoint.State | None:

@@ -98,7 +98,7 @@ def _records(config: Config, key: str, options: argparse.Namespace) -> Iterator[
         if config.model.encoder != "resnet18":
             torch.set_num_threads(1)  # as workers do: the same sums, the same bits, no slower
 
-        yield from resumable(job, Trainer([config]))
+        yield from (record for _, record in resumable([job], Trainer))
         return
     from cal.adapters import ray_cluster, ray_train
 
@@ -108,7 +108,7 @@ def _records(config: Config, key: str, options: argparse.Namespace) -> Iterator[
         for line in ray_cluster.room(workers=options.workers, gpus=gpus, field="--gpus-per-worker"):
             cli.say(line)
         for batch in ray_train.train_records(job, workers=options.workers, gpus=gpus):
-            yield from batch
+            yield from (record for _, record in batch)
     finally:
         ray_cluster.disconnect()
 
@@ -117,12 +117,14 @@ def _follow(records: Iterator[Any], ledger: Any, run_id: str) -> Any:
     """Write each record to the ledger, show progress; the result."""
     from rich.console import Console
 
-    from cal.records import news
+    from cal.records import Failure, Result, news
 
     console, told = Console(stderr=True), set[str]()
     with console.status("training") as status:
         for record in records:
-            if not hasattr(record, "epoch"):
+            if isinstance(record, Failure):
+                raise FloatingPointError(record.error)
+            if isinstance(record, Result):
                 return record
             ledger.log(run_id, [record])
             accuracy = record.metrics.get("val/accuracy")

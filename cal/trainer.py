@@ -17,6 +17,7 @@ comes from a generator of its own run, so a run does not notice its neighbours.
 Legend: R replicas, M modalities, B samples, Z latent features, K classes, S coalitions.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -31,14 +32,15 @@ from cal.data import Parts
 from cal.data import load as load_data
 from cal.evaluate import evaluate, score
 from cal.losses import cross_entropies
+from cal.members import row, stacked
 from cal.model import network as networks
 from cal.modulation import factors, gradient_noise
 from cal.optim import Optimiser, learning_rate
+from cal.packed import check_pack
 from cal.parallel import Group, check_workers
-from cal.records import Epoch, Record, Result
+from cal.records import Epoch, Failure, Record, Result
 
 State = dict[str, Any]
-PLACE = ("epoch", "step", "looks", "seconds")  # how far a run is
 
 
 class Trainer:
@@ -58,8 +60,7 @@ class Trainer:
         has fewer samples than one batch; ``ValueError`` for a pack of unlike runs.
         """
         self.configs, self.config = tuple(configs), configs[0]
-        if len({_shape(config) for config in configs}) != 1:
-            raise ValueError("configs: the runs of one pack may differ in numbers only")
+        check_pack(configs)
         self.device, self.group = torch.device(device), group or Group()
         self.data = tuple(data or [load_data(c.data, seed=c.seed) for c in configs])
         self.train_part = Stacked.of([parts.train for parts in self.data], self.device)
@@ -91,21 +92,31 @@ class Trainer:
         )
         purposes = ("order", "noise", "modulation")
         self.draws = {purpose: rng.generators(seeds, purpose) for purpose in purposes}
-        self.globals = rng.seeded(rng.derived_seed(seeds[0], "globals"))
-        self.epoch = self.step = self.looks = 0  # looks: at the probe, which rotates
-        self.seconds = 0.0  # spent in training steps
+        self.globals = [rng.seeded(rng.derived_seed(seed, "globals")) for seed in seeds]
+        self.epoch = self.step = 0
+        self.seconds = [0.0] * len(configs)  # of training steps, a pack's shared among its runs
         self._kl = torch.zeros(len(configs), len(shapes))
         self._loss = torch.zeros(len(configs))
 
     def records(self) -> Iterator[tuple[Record, ...]]:
-        """One record per replica and epoch, at last one ``Result`` per replica."""
+        """One record per replica and epoch, at last one ``Result`` per replica.
+
+        A replica that diverged has a ``Failure`` instead; its neighbours do not notice.
+        """
         while self.epoch < self.config.train.epochs:
-            with rng.borrowed(self.globals):
+            with rng.borrowed(self.globals[0]):
                 for _ in self.epoch_steps():
                     pass
-                self.globals = rng.capture()
+                self._keep_globals(rng.capture())
             yield self._epoch_records()
         yield self._results()
+
+    def _keep_globals(self, after: State) -> None:
+        """Global generators belong to one run: no layer that draws from them may be packed."""
+        if len(self.configs) == 1:
+            self.globals = [after]
+        elif not torch.equal(after["torch"], self.globals[0]["torch"]):
+            raise RuntimeError("a layer drew from torch's global generator inside a pack")
 
     def epoch_steps(self) -> Iterator[int]:
         """Train the next epoch, yielding after every step."""
@@ -123,17 +134,23 @@ class Trainer:
         self._loss = (self.group.mean(total_loss) / self.per_epoch).cpu()
         self._kl = (self.group.mean(total_kl) / self.per_epoch).cpu()
         self.epoch += 1
-        self.seconds += time.perf_counter() - begin
+        share = (time.perf_counter() - begin) / len(self.configs)
+        self.seconds = [seconds + share for seconds in self.seconds]
 
     def _drawn(self, name: str, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
         return torch.stack([draw(generator) for generator in self.draws[name]])
 
     def _noise(self) -> Tensor | None:
-        """This worker's slice of one global draw [R, M, B, Z]; None for a deterministic slot."""
+        """This worker's slice of one global draw [R, M, B, Z]; None for a deterministic slot, and
+        0 for a replica without a bottleneck.
+        """
         if not self.method.slot.stochastic:
             return None
         shape = (self.method.modalities, self.config.train.batch, self.config.model.d_z)
-        noise = self._drawn("noise", lambda g: torch.randn(shape, generator=g))
+        noise = torch.zeros(len(self.configs), *shape)
+        for own, draw, on in zip(noise, self.draws["noise"], self.method.stochastic, strict=True):
+            if on:
+                torch.randn(shape, generator=draw, out=own)
         return self.group.shard(noise, axis=2).to(self.device)
 
     def _train_step(self, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,13 +178,12 @@ class Trainer:
         return loss.detach(), outputs.kl.detach()
 
     @torch.no_grad()
-    def _look(self, masks: Tensor, samples: int | None) -> ProbeView:
+    def _look(self, masks: Tensor, samples: int | None, turn: int) -> ProbeView:
         """The probe under coalition masks [S, M], in evaluation mode, this worker's shard."""
         self.network.eval()
         total = self.probe_part.labels.shape[1]
         count = min(samples or total, total)
-        start = (self.looks * count) % total if count < total else 0
-        self.looks += 1
+        start = (turn * count) % total if count < total else 0
         index = (torch.arange(start, start + count, device=self.device) % total)[None]
         shard = self.group.shard(index, axis=1).expand(len(self.configs), -1)
         probe = self.probe_part if shard.shape[1] == total else self.probe_part.batch(shard)
@@ -177,75 +193,84 @@ class Trainer:
         return ProbeView(logits, self.network.heads(z).transpose(-1, -2), probe.labels)
 
     def _epoch_records(self) -> tuple[Record, ...]:
-        """What the epoch did, per replica; validated every ``validate_every`` epochs.
-
-        Raises ``FloatingPointError`` for a run that diverged.
-        """
-        if not bool(self._loss.isfinite().all()):
-            losses = ", ".join(f"{loss:g}" for loss in self._loss.tolist())
-            raise FloatingPointError(
-                f"train/loss is {losses} at epoch {self.epoch}: lower optim.lr"
-            )
+        """What the epoch did, per replica; validated every ``validate_every`` epochs."""
         train = self.config.train
         due = self.epoch % train.validate_every == 0 or self.epoch == train.epochs
         validation = score(self.network, self.select_part) if due else [{} for _ in self.configs]
-        reported, warned = self.method.report(), self.method.warnings(self._kl)
-        if self.method.slot.stochastic:
-            reported["bottleneck/{}/kl_nats"] = self._kl
+        reported, warned = self.method.reports(), self.method.warnings(self._kl)
         names = self.config.modalities
-        records = []
-        for r in range(len(self.configs)):
-            metrics = {"train/loss": float(self._loss[r])}
+        records: list[Record] = []
+        for r, loss in enumerate(self._loss.tolist()):
+            if not math.isfinite(loss):
+                text = f"train/loss is {loss:g} at epoch {self.epoch}: lower optim.lr"
+                records.append(Failure(text))
+                continue
+            metrics = {"train/loss": loss}
             metrics |= {f"val/{key}": value for key, value in validation[r].items()}
-            for template, values in reported.items():
-                metrics |= {template.format(n): float(values[r, m]) for m, n in enumerate(names)}
+            kl = {"bottleneck/{}/kl_nats": self._kl[r]} if self.method.stochastic[r] else {}
+            for template, values in (reported[r] | kl).items():
+                metrics |= {
+                    template.format(n): float(v) for n, v in zip(names, values, strict=True)
+                }
             records.append(Epoch(self.epoch, train.epochs, self.step, metrics, tuple(warned[r])))
         return tuple(records)
 
     def _results(self) -> tuple[Result, ...]:
         """Test metrics and predictions under every condition of the configuration."""
-        step_ms = 1000 * self.seconds / max(self.step, 1)
         results = []
-        for result in evaluate(self.network, self.configs, self.data, self.device):
-            metrics = dict(result.metrics) | {"time/step_ms": step_ms, "time/train_s": self.seconds}
-            results.append(Result(metrics, result.predictions))
+        found = evaluate(self.network, self.configs, self.data, self.device)
+        for result, seconds in zip(found, self.seconds, strict=True):
+            times = {"time/step_ms": 1000 * seconds / max(self.step, 1), "time/train_s": seconds}
+            results.append(Result(dict(result.metrics) | times, result.predictions))
         return tuple(results)
 
-    def state_dict(self) -> State:
-        """Everything between two epochs, as tensors and plain values."""
-        return {
-            "network": {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()},
-            "optimiser": self.optimiser.state_dict(),
-            "method": self.method.state_dict(),
-            "draws": {n: [g.get_state() for g in gs] for n, gs in self.draws.items()},
-            "globals": self.globals,
-            "place": {name: getattr(self, name) for name in PLACE},
-        }
+    def states(self) -> list[State]:
+        """Everything between two epochs of each run, as it would be alone."""
+        size = len(self.configs)
+        added = [f"slot.{name}" for name in self.method.slot.added]
+        without = [[] if on else added for on in self.method.stochastic]
+        network = self.network.state_dict()
+        parts = zip(self.optimiser.states(without), self.method.states(), strict=True)
+        return [
+            {
+                "network": row(network, r, replicas=size, without=without[r]),
+                "optimiser": optimiser,
+                "method": method,
+                "draws": {name: draws[r].get_state() for name, draws in self.draws.items()},
+                "globals": self.globals[r],
+                "place": {"epoch": self.epoch, "step": self.step, "seconds": self.seconds[r]},
+            }
+            for r, (optimiser, method) in enumerate(parts)
+        ]
 
-    def load_state_dict(self, state: State) -> None:
-        """Go on from ``state_dict`` of the same configurations."""
-        self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.method.load_state_dict(state["method"])
-        for name, saved in state["draws"].items():
-            for generator, value in zip(self.draws[name], saved, strict=True):
-                generator.set_state(value)
-        self.globals = state["globals"]
-        for key in PLACE:
-            setattr(self, key, state["place"][key])
+    def load_states(self, states: Sequence[State]) -> None:
+        """Go on from ``states`` of the same configurations, from whatever packs they were in.
 
-
-def _shape(config: Config) -> tuple[object, ...]:
-    """What the runs of one pack share, beside what their method asks."""
-    noise = config.ogm_ge.noise if config.method == "ogm_ge" and config.ogm_ge else None
-    parts = (config.data.name, config.model, config.train, config.evaluate)
-    return (config.method, *parts, config.optim.name, noise)
+        Raises ``ValueError`` unless all stand at the same epoch.
+        """
+        if len({state["place"]["epoch"] for state in states}) != 1:
+            raise ValueError("states: the runs of one pack stand at the same epoch")
+        rows = [state["network"] for state in states]
+        self.network.load_state_dict(stacked(rows, otherwise=self.network.state_dict()))
+        self.optimiser.load_states([state["optimiser"] for state in states])
+        self.method.load_states([state["method"] for state in states])
+        for name, draws in self.draws.items():
+            for draw, state in zip(draws, states, strict=True):
+                draw.set_state(state["draws"][name])
+        self.globals = [state["globals"] for state in states]
+        self.seconds = [state["place"]["seconds"] for state in states]
+        self.epoch, self.step = (states[0]["place"][name] for name in ("epoch", "step"))
 
 
 def train(config: Config, *, state: State | None = None, device: str = "cpu") -> Iterator[Record]:
-    """One run in this process: ``for record in train(config)``; the last record is the result."""
+    """One run in this process: ``for record in train(config)``; the last record is the result.
+
+    ``state``: one of ``Trainer.states``. Raises ``FloatingPointError`` for a run that diverges.
+    """
     trainer = Trainer([config], device=device)
     if state is not None:
-        trainer.load_state_dict(state)
-    for records in trainer.records():
-        yield records[0]
+        trainer.load_states([state])
+    for (record,) in trainer.records():
+        if isinstance(record, Failure):
+            raise FloatingPointError(record.error)
+        yield record

@@ -7,13 +7,16 @@ import logging
 import os
 import secrets
 import socket
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cal.cli import interruptible
 from cal.config import ConfigError
 from cal.home import checkpoints, in_job, local_home
 
+T = TypeVar("T")
+U = TypeVar("U")
 ANSWER_S = 5.0  # for a cluster to take a connection
 
 
@@ -113,6 +116,23 @@ def beware(nodes: int, folder: str) -> list[str]:
 def slots(resource: str = "CPU") -> float:
     """How much of a resource the cluster has now."""
     return float(ray.cluster_resources().get(resource, 0.0))
+
+
+def each(function: Callable[[T], U], items: Iterable[T], *, gpus: float = 0.0) -> Iterator[U]:
+    """``map`` by tasks of the cluster, a CPU and ``gpus`` GPUs each."""
+    task: Any = ray.remote(num_cpus=1, num_gpus=gpus)(_apply)
+    for reference in [task.remote(function, item) for item in items]:
+        yield ray.get(reference)
+
+
+def _apply(function: Callable[[T], U], item: T) -> U:
+    return function(item)
+
+
+def memory() -> float:
+    """Bytes that the tasks of the smallest node may use, as Ray found them when it started."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return min(float(r["memory"]) for r in nodes if r.get("CPU"))
 
 
 def disconnect() -> None:

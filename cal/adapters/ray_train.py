@@ -1,6 +1,6 @@
 """The trainer's generator behind Ray: a warm worker, or Ray Train workers with DDP.
 
-Both give lists of records, the same as in this process; checkpoints are ours, by the run's hash.
+Both give lists of (hash, record), the same as in this process; checkpoints are ours, by the hash.
 """
 
 import os
@@ -9,7 +9,8 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 # Reports are polled at this interval; the default of 2 s makes short epochs wait (Ray 2.60).
@@ -26,53 +27,70 @@ from torch import nn  # noqa: E402
 
 from cal import checkpoint  # noqa: E402
 from cal.parallel import Group  # noqa: E402
-from cal.records import Record, Result  # noqa: E402
-from cal.running import Job, resumable  # noqa: E402
+from cal.records import Result  # noqa: E402
+from cal.running import Job, Keyed, resumable  # noqa: E402
 from cal.trainer import Trainer  # noqa: E402
 
 FLUSH_S = 0.25  # records of fast epochs travel together
 MAX_FAILURES = 3
 
 
-def flushed(records: Iterator[Record]) -> Iterator[list[Record]]:
+def flushed(records: Iterator[Keyed]) -> Iterator[list[Keyed]]:
     """Records in lists, at most ``FLUSH_S`` late: one transfer costs about 2 ms."""
-    batch: list[Record] = []
+    batch: list[Keyed] = []
     last = time.monotonic()
-    for record in records:
-        batch.append(record)
-        if isinstance(record, Result) or time.monotonic() - last >= FLUSH_S:
+    for keyed in records:
+        batch.append(keyed)
+        if isinstance(keyed[1], Result) or time.monotonic() - last >= FLUSH_S:
             yield batch
             batch, last = [], time.monotonic()
+    if batch:
+        yield batch
 
 
-def _in_worker(job: Job) -> Iterator[list[Record]]:
-    """One run in a warm worker: one core, or its GPU."""
+def device_of(gpus: float) -> str:
+    """Where a task computes. Of a part of a GPU it can take no more memory than its part: Ray
+    itself limits none.
+    """
+    if not ray.get_gpu_ids():
+        return "cpu"
+    if gpus < 1:
+        torch.cuda.set_per_process_memory_fraction(gpus)
+    return "cuda"
+
+
+def _in_worker(jobs: Sequence[Job], gpus: float) -> Iterator[list[Keyed]]:
+    """A pack of runs in a warm worker: one core, or its GPU."""
     torch.set_num_threads(1)
-    device = "cuda" if ray.get_gpu_ids() else "cpu"
-    yield from flushed(resumable(job, Trainer([job.config], device=device)))
+    try:
+        yield from flushed(resumable(jobs, partial(Trainer, device=device_of(gpus))))
+    except RuntimeError as error:
+        if "out of memory" in str(error) or "allocate memory" in str(error):  # CUDA, CPU
+            raise MemoryError(str(error).splitlines()[0]) from error
+        raise
 
 
-def stream(job: Job, *, gpus: float = 0.0) -> Any:
+def stream(jobs: Sequence[Job], *, gpus: float = 0.0) -> Any:
     """A streaming generator task in a warm worker (``next`` gives references to lists).
 
     ``max_retries=0``: a repeated generator would start from its first record; the caller submits
-    the run anew and it resumes from its checkpoint.
+    the runs anew and they resume from their checkpoints.
     """
     task = ray.remote(max_retries=0, num_cpus=1, num_gpus=gpus)(_in_worker)
-    return task.remote(job)
+    return task.remote(jobs, gpus)
 
 
 def stream_train(job: Job, *, workers: int, gpus: float = 0.0) -> Any:
-    """The same from a Ray Train worker group of its own."""
+    """One run in a Ray Train worker group of its own."""
     task = ray.remote(max_retries=0, num_cpus=0)(_from_train)
     return task.remote(job, workers, gpus)
 
 
-def _from_train(job: Job, workers: int, gpus: float) -> Iterator[list[Record]]:
+def _from_train(job: Job, workers: int, gpus: float) -> Iterator[list[Keyed]]:
     yield from train_records(job, workers=workers, gpus=gpus)
 
 
-def train_records(job: Job, *, workers: int, gpus: float = 0.0) -> Iterator[list[Record]]:
+def train_records(job: Job, *, workers: int, gpus: float = 0.0) -> Iterator[list[Keyed]]:
     """Ray Train with ``workers`` data-parallel workers, each with ``gpus`` GPUs.
 
     A worker that dies is replaced and goes on from the checkpoint. Raises what the training
@@ -137,11 +155,11 @@ def _loop(settings: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     device = get_device()
     wrap = _distributed if group.world > 1 else None
-    trainer = Trainer([job.config], device=str(device), group=group, wrap=wrap)
-    for batch in flushed(resumable(job, trainer)):
+    build = partial(Trainer, device=str(device), group=group, wrap=wrap)
+    for batch in flushed(resumable([job], build, group=group)):
         if group.rank == 0:
             settings["channel"].put(batch)
-    ray.train.report({"epoch": trainer.epoch})
+    ray.train.report({"epoch": job.config.train.epochs})
 
 
 def _distributed(network: nn.Module) -> nn.Module:

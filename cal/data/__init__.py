@@ -12,13 +12,25 @@ from torch import Tensor
 
 from cal.config import MODALITIES, Data
 from cal.data import handwritten, keypad
+from cal.data.assets import read
 from cal.data.corruptions import Condition, conditions, corrupt, robust
 from cal.data.parts import Part, Parts
 from cal.data.raw import Raw
 from cal.data.splits import Ids, Split, split
 from cal.digests import SHA256
 
-__all__ = ["DATA_SETS", "Condition", "Part", "Parts", "conditions", "corrupt", "load", "robust"]
+__all__ = [
+    "DATA_SETS",
+    "Condition",
+    "Part",
+    "Parts",
+    "conditions",
+    "corrupt",
+    "fingerprint",
+    "ids_of",
+    "load",
+    "robust",
+]
 
 DATA_SETS: dict[str, Callable[[Data], Raw]] = {
     "handwritten": lambda data: handwritten.load(),
@@ -29,6 +41,32 @@ DATA_SETS: dict[str, Callable[[Data], Raw]] = {
 Floats = npt.NDArray[np.float32]
 
 
+@lru_cache(maxsize=2)
+def _labels(name: str) -> npt.NDArray[np.uint8]:
+    (file,) = SHA256[name]
+    return np.asarray(read(name, file)["labels"].astype(np.uint8))
+
+
+@lru_cache(maxsize=1024)
+def ids_of(data: Data, *, seed: int) -> Split:
+    """Which samples train, probe, select and report: from labels alone, no input is made.
+
+    Raises ``ConfigError`` for a damaged data file or too few samples.
+    """
+    return split(_labels(data.name), data, seed=seed)
+
+
+@lru_cache(maxsize=1024)
+def fingerprint(data: Data, *, seed: int) -> str:
+    """SHA-256 of content, options and sample ids of every part, as in ``Parts``."""
+    ids = ids_of(data, seed=seed)
+    digest = hashlib.sha256(json.dumps(SHA256[data.name], sort_keys=True).encode())
+    digest.update(json.dumps(data.model_dump(mode="json"), sort_keys=True).encode())
+    for part in (ids.train, ids.probe, ids.select, ids.report):
+        digest.update(part.astype("<i8").tobytes() + b"|")
+    return digest.hexdigest()
+
+
 @lru_cache(maxsize=32)
 def load(data: Data, *, seed: int) -> Parts:
     """The parts of one run: standardised by the training part, then drowned views, then ranges.
@@ -37,7 +75,7 @@ def load(data: Data, *, seed: int) -> Parts:
     """
     raw = DATA_SETS[data.name](data)
     names = MODALITIES[data.name]
-    ids = split(raw.labels, data, seed=seed)
+    ids = ids_of(data, seed=seed)
     fit = np.setdiff1d(ids.train, ids.probe)  # alike whether or not the probe is trained on too
     moments = [_moments(x[fit], per_feature=raw.per_feature) for x in raw.inputs]
     inputs = [
@@ -58,7 +96,7 @@ def load(data: Data, *, seed: int) -> Parts:
         high=tuple(torch.from_numpy(high) for _, high in ranges),
         classes=int(raw.labels.max()) + 1,
         modalities=names,
-        fingerprint=_fingerprint(data, ids),
+        fingerprint=fingerprint(data, seed=seed),
         audio_at_snr=audio,
         source=raw.source,
     )
@@ -90,11 +128,3 @@ def _part(inputs: tuple[Tensor, ...], labels: npt.NDArray[np.uint8], ids: Ids) -
 def _audio(data: Data, ids: Ids, moments: tuple[Floats, Floats], snr_db: float) -> Tensor:
     spectrograms = keypad.audio_at_snr(data, tuple(ids.tolist()), snr_db)
     return torch.from_numpy(_standard(spectrograms, moments))
-
-
-def _fingerprint(data: Data, ids: Split) -> str:
-    digest = hashlib.sha256(json.dumps(SHA256[data.name], sort_keys=True).encode())
-    digest.update(json.dumps(data.model_dump(mode="json"), sort_keys=True).encode())
-    for part in (ids.train, ids.probe, ids.select, ids.report):
-        digest.update(part.astype("<i8").tobytes() + b"|")
-    return digest.hexdigest()

@@ -19,7 +19,7 @@ class Part:
     ids: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parts:
     """Disjoint parts, and the range of the training inputs to which noise is clipped.
 

@@ -68,6 +68,7 @@ class Deterministic(nn.Module):
     """The neutral element: z = mu(h) and KL = 0; draws nothing and has no variance layer."""
 
     stochastic = False
+    added: tuple[str, ...] = ()  # parameters that the neutral element lacks
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         """``weight`` [R, M, H, Z] and ``bias`` [R, M, 1, Z] of the mean layer."""
@@ -86,9 +87,13 @@ class Deterministic(nn.Module):
 
 
 class Bottleneck(Deterministic):
-    """z = mu + sigma eps in training, with its KL in nats."""
+    """z = mu + sigma eps in training, with its KL in nats.
+
+    Where eps is 0 and beta is 0 it is the neutral element, bit for bit: so packs mix both.
+    """
 
     stochastic = True
+    added = ("variance_weight", "variance_bias")
 
     def __init__(self, weight: Tensor, bias: Tensor, *, variance_weight: Tensor) -> None:
         """``variance_weight`` [R, M, H, Z]; the bias of log sigma^2 starts at -3."""

@@ -12,5 +12,10 @@ METHODS: dict[str, type[Joint]] = {"joint": Joint, "ogm_ge": OgmGe, "cal": Contr
 
 
 def build(configs: Sequence[Config]) -> Joint:
-    """The method of a pack of runs (R = len(configs); the method is the same for all)."""
-    return METHODS[configs[0].method](configs)
+    """The method of a pack of runs, R = len(configs). Joint training goes along with CAL, whose
+    neutral element it is. Raises ``ValueError`` for other mixtures.
+    """
+    names = {config.method for config in configs}
+    if len(names) > 1 and names != {"joint", "cal"}:
+        raise ValueError(f"method: given {', '.join(sorted(names))} in one pack")
+    return METHODS["cal" if "cal" in names else names.pop()](configs)

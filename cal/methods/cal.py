@@ -1,6 +1,9 @@
 """CAL (arXiv 2510.26289): contribution metric, acceleration and bottleneck, as configured.
 
-A mechanism that is off is its neutral element: uniform W, k = 1, a deterministic slot.
+A mechanism that is off is its neutral element: uniform W, k = 1, z = mu with KL 0. With all three
+off a replica is joint training, so joint runs share packs with CAL's.
+
+Legend: R replicas, M modalities.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,33 +12,50 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cal.config import Cal, Config
+from cal.config import Acceleration, Bottleneck, Cal, Config, Contribution
 from cal.losses import weighted_kl
 from cal.mechanisms import acceleration, bottleneck, contribution
 from cal.methods.joint import Batch, Joint, Look, Mean
-from cal.methods.metric import Metric, UniformMetric
+from cal.methods.metric import Metric, UniformMetric, section_of
 
 COLLAPSE_NATS = 0.1
+NEUTRAL = Cal(
+    contribution=Contribution(enabled=False),
+    acceleration=Acceleration(enabled=False),
+    bottleneck=Bottleneck(enabled=False),
+)
+
+
+def applied(config: Config) -> str | None:
+    """What k scales, ``gradient`` or ``learning_rate``; None where nothing is accelerated."""
+    section = config.cal.acceleration if config.method == "cal" and config.cal else None
+    if section is None or not section.enabled:
+        return None
+    return acceleration.resolve(section.apply, optimiser=config.optim.name)
 
 
 class ContributionGuided(Joint):
     """Observes the probe, adds the weighted KL, scales encoders by k."""
 
     def __init__(self, configs: Sequence[Config]) -> None:
-        """Raises ``ValueError`` where replicas of one pack differ in more than numbers."""
+        """Raises ``ValueError`` for a missing section, and where replicas of one pack differ in
+        how W is measured or what k scales.
+        """
         super().__init__(configs)
-        sections = [c.cal for c in configs if c.cal is not None]
-        if len(sections) != len(configs) or len({_kind(section) for section in sections}) != 1:
-            raise ValueError("cal: the runs of one pack may differ in numbers only")
-        self.sections, first = sections, sections[0]
-        metric = Metric if first.contribution.enabled else UniformMetric
+        if any(c.method == "cal" and c.cal is None for c in configs):
+            raise ValueError("cal: given null; method=cal needs this section")
+        self.sections = [c.cal if c.method == "cal" and c.cal else NEUTRAL for c in configs]
+        metric = Metric if any(section_of(c) is not None for c in configs) else UniformMetric
         self.metric = metric(configs)
-        alpha = [s.acceleration.alpha if s.acceleration.enabled else 0.0 for s in sections]
+        kinds = {applied(config) for config in configs} - {None}
+        if len(kinds) > 1:
+            raise ValueError("cal.acceleration.apply: the runs of one pack share it")
+        self.apply = next(iter(kinds), None) or "gradient"
+        alpha = [s.acceleration.alpha if s.acceleration.enabled else 0.0 for s in self.sections]
         self.alpha = torch.tensor(alpha)
-        self.apply = acceleration.resolve(first.acceleration.apply, optimiser=configs[0].optim.name)
-        on = first.bottleneck.enabled
+        self.stochastic = [s.bottleneck.enabled for s in self.sections]
+        on = any(self.stochastic)
         self.slot = bottleneck.Bottleneck if on else bottleneck.Deterministic
-        self.asymmetry = first.bottleneck.asymmetry
         self.beta_RM = torch.zeros(self.replicas, self.modalities)
         self._weights = torch.zeros(0)
         self._refresh()
@@ -45,7 +65,8 @@ class ContributionGuided(Joint):
         if self._weights is not self.metric.weights:
             self._weights = self.metric.weights
             self.k = acceleration.coefficients(self._weights, alpha=self.alpha)
-            self.share = _shares(self._weights, self.asymmetry)
+            kinds = [section.bottleneck.asymmetry for section in self.sections]
+            self.share = _shares(self._weights, kinds)
 
     def observe(self, step: int, steps: int, look: Look, mean: Mean) -> None:
         """Update W when it is due."""
@@ -53,7 +74,7 @@ class ContributionGuided(Joint):
         self._refresh()
 
     def loss_term(self, kl_RM: Tensor, step: int, steps: int) -> Tensor:
-        """sum_m beta(t) s^m KL_m."""
+        """sum_m beta(t) s^m KL_m; beta is 0 without a bottleneck."""
         betas = [_beta(section, (step + 1) / steps) for section in self.sections]
         self.beta_RM = torch.tensor(betas)[:, None] * self.share
         return weighted_kl(kl_RM, self.beta_RM.to(kl_RM.device))
@@ -62,15 +83,17 @@ class ContributionGuided(Joint):
         """k = 1 + alpha M W."""
         return self.k.to(self.device)
 
-    def report(self) -> dict[str, Tensor]:
-        """W, I, D, k and beta as they stand."""
-        names = {"acceleration/{}/k": self.k, "bottleneck/{}/beta": self.beta_RM}
-        return self.metric.report() | names
+    def reports(self) -> list[dict[str, Tensor]]:
+        """W, I, D, k and beta as they stand; nothing for joint training."""
+        return [
+            known | {"acceleration/{}/k": self.k[r], "bottleneck/{}/beta": self.beta_RM[r]}
+            if self.configs[r].method == "cal"
+            else {}
+            for r, known in enumerate(self.metric.reports())
+        ]
 
     def warnings(self, kl_RM: Tensor) -> list[list[str]]:
         """A modality whose KL is under 0.1 nats while its probe accuracy falls."""
-        if not self.slot.stochastic:
-            return super().warnings(kl_RM)
         falling = self.metric.falling()
         names = self.configs[0].modalities
         return [
@@ -78,26 +101,32 @@ class ContributionGuided(Joint):
                 f"{names[m]}: KL {float(kl_RM[r, m]):.3f} nats < {COLLAPSE_NATS} while its probe "
                 "accuracy falls; lower cal.bottleneck.beta or raise gamma or the floor"
                 for m in range(self.modalities)
-                if kl_RM[r, m] < COLLAPSE_NATS and falling[r, m]
+                if on and kl_RM[r, m] < COLLAPSE_NATS and falling[r, m]
             ]
-            for r in range(self.replicas)
+            for r, on in enumerate(self.stochastic)
         ]
 
-    def state_dict(self) -> dict[str, Any]:
+    def states(self) -> list[dict[str, Any]]:
         """W and what it is made of."""
-        return {"metric": self.metric.state_dict()}
+        return [{"metric": state} if state else {} for state in self.metric.states()]
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The state of ``state_dict``."""
-        self.metric.load_state_dict(state["metric"])
+    def load_states(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """The states of ``states``."""
+        self.metric.load_states([state.get("metric", {}) for state in states])
         self._refresh()
 
 
-def _shares(weights_RM: Tensor, asymmetry: str) -> Tensor:
-    """s of W; the control ``reversed`` points the bottleneck the wrong way."""
-    if asymmetry == "reversed":
-        return bottleneck.shares(contribution.reversed_order(weights_RM), asymmetry="inverse")
-    return bottleneck.shares(weights_RM, asymmetry=asymmetry)
+def _shares(weights_RM: Tensor, asymmetries: Sequence[str]) -> Tensor:
+    """s of W for each replica; the control ``reversed`` points the bottleneck the wrong way."""
+    share = torch.ones_like(weights_RM)
+    for asymmetry in set(asymmetries):
+        rows = [r for r, kind in enumerate(asymmetries) if kind == asymmetry]
+        own = weights_RM[rows]
+        if asymmetry == "reversed":
+            own = contribution.reversed_order(own)
+        formula = "inverse" if asymmetry == "reversed" else asymmetry
+        share[rows] = bottleneck.shares(own, asymmetry=formula)
+    return share
 
 
 def _beta(section: Cal, progress: float) -> float:
@@ -107,11 +136,3 @@ def _beta(section: Cal, progress: float) -> float:
     return bottleneck.beta_at(
         progress, schedule=b.schedule, beta=b.beta, warmup=b.warmup, cycles=b.cycles
     )
-
-
-def _kind(section: Cal) -> tuple[object, ...]:
-    """What the replicas of one pack must share."""
-    c, b = section.contribution, section.bottleneck
-    metric = (c.enabled, c.information, c.confidence, c.combine, c.control, c.interval, c.start)
-    samples = (c.probe_batch, c.permutations)
-    return (*metric, *samples, section.acceleration.apply, b.enabled, b.asymmetry)

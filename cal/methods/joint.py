@@ -34,8 +34,9 @@ class Probe(Protocol):
     labels: Tensor  # [R, B]
 
 
-Look = Callable[[Tensor, int | None], Probe]
-"""Evaluates the probe for coalition masks [S, M] on that many rotating samples (None: all)."""
+Look = Callable[[Tensor, int | None, int], Probe]
+"""Evaluates the probe for coalition masks [S, M] on that many rotating samples (None: all), given
+how often it was looked at before."""
 Mean = Callable[[Tensor], Tensor]
 """The mean of a tensor over data-parallel workers."""
 
@@ -51,6 +52,7 @@ class Joint:
         """``configs``: one per replica."""
         self.configs = configs
         self.replicas, self.modalities = len(configs), len(configs[0].modalities)
+        self.stochastic = [False] * self.replicas  # which replicas have a bottleneck
         self.device = torch.device("cpu")
         self._ones = acceleration.ones(self.replicas, self.modalities)
 
@@ -71,17 +73,17 @@ class Joint:
         """Moment 3, after backward: k [R, M] on what each modality's encoder is updated by."""
         return self._ones
 
-    def report(self) -> dict[str, Tensor]:
-        """What the mechanisms did since the last call: names to values [R, M]."""
-        return {}
+    def reports(self) -> list[dict[str, Tensor]]:
+        """What the mechanisms of each replica did since the last call: names to values [M]."""
+        return [{} for _ in self.configs]
 
     def warnings(self, kl_RM: Tensor) -> list[list[str]]:
         """Lines for each replica, given the epoch's mean KL [R, M]."""
         return [[] for _ in self.configs]
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that a resumed run needs."""
-        return {}
+    def states(self) -> list[dict[str, Any]]:
+        """Everything that a resumed run needs, for each replica."""
+        return [{} for _ in self.configs]
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The state of ``state_dict``."""
+    def load_states(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """One state of ``states`` for each replica, from whatever pack it was in."""

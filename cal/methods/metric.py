@@ -1,4 +1,7 @@
-"""The contribution metric bound to a run: when it looks at the probe, and what it remembers."""
+"""The contribution metric bound to a pack of runs: when it looks at the probe, what it remembers.
+
+Legend: R replicas, M modalities.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +13,23 @@ from cal.config import Config, Contribution
 from cal.mechanisms import coalitions, contribution
 from cal.methods.joint import Look, Mean
 from cal.rng import derived_seed, generators
+
+AVERAGES = ("information", "confidence", "accuracy", "best")
+
+
+def section_of(config: Config) -> Contribution | None:
+    """The metric's section where it is on."""
+    section = config.cal.contribution if config.method == "cal" and config.cal else None
+    return section if section is not None and section.enabled else None
+
+
+def kind(config: Config) -> tuple[object, ...] | None:
+    """What replicas with a metric share: how and when it is measured; None where it is off."""
+    s = section_of(config)
+    if s is None:
+        return None
+    probe = (s.probe_batch, s.permutations)
+    return (s.information, s.confidence, s.combine, s.interval, s.start, *probe)
 
 
 class UniformMetric:
@@ -27,33 +47,41 @@ class UniformMetric:
         """Whether each modality's probe accuracy falls [R, M]: unknown, so no."""
         return torch.zeros(self.weights.shape, dtype=torch.bool)
 
-    def report(self) -> dict[str, Tensor]:
-        """W."""
-        return {"contribution/{}/W": self.weights}
+    def reports(self) -> list[dict[str, Tensor]]:
+        """W of each replica."""
+        return [{"contribution/{}/W": row} for row in self.weights]
 
-    def state_dict(self) -> dict[str, Any]:
+    def states(self) -> list[dict[str, Any]]:
         """Nothing changes."""
-        return {}
+        return [{} for _ in self.weights]
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_states(self, states: Sequence[Mapping[str, Any]]) -> None:
         """Nothing to load."""
 
 
 class Metric(UniformMetric):
-    """W from exponential moving averages of I and D on the probe."""
+    """W from exponential moving averages of I and D on the probe; uniform where it is off."""
 
     def __init__(self, configs: Sequence[Config]) -> None:
-        """``configs``: one per replica, equal but for numbers."""
+        """``configs``: one per replica. Raises ``ValueError`` unless their ``kind`` is one."""
         super().__init__(configs)
-        sections: list[Contribution] = [c.cal.contribution for c in configs if c.cal is not None]
-        self.section = sections[0]
+        kinds = {kind(config) for config in configs} - {None}
+        if len(kinds) != 1:
+            raise ValueError("cal.contribution: the runs of one pack share how W is measured")
+        given = [section_of(config) for config in configs]
+        self.on = [section is not None for section in given]
+        self.section = next(section for section in given if section is not None)
+        sections = [section or Contribution() for section in given]
+        self.rows = torch.tensor(self.on)[:, None]
         numbers = torch.tensor([[s.lam, s.tau, s.floor, s.ema] for s in sections])
         self.lam, self.tau, self.floor, self.decay = numbers.T
+        self.turned = [r for r, s in enumerate(sections) if s.control == "reversed"]
+        self.shuffled = [r for r, s in enumerate(sections) if s.control == "permuted"]
         self.game = coalitions.needed(
             self.section.information,
             self.weights.shape[1],
             permutations=self.section.permutations,
-            seed=derived_seed(0, "coalitions"),  # the same orders for every replica of a pack
+            seed=derived_seed(0, "coalitions"),  # the same orders for every run
         )
         self.draws = generators([c.seed for c in configs], "permuted")
         self.information: Tensor | None = None
@@ -67,7 +95,7 @@ class Metric(UniformMetric):
         s = self.section
         if step < s.start * steps or step % s.interval:
             return
-        probe = look(self.game.masks, s.probe_batch)
+        probe = look(self.game.masks, s.probe_batch, self.updates)
         game = self.game.to(probe.logits.device)
         shares = {"unimodal": probe.unimodal, "labels": probe.labels}
         info = contribution.information(s.information, logits=probe.logits, game=game, **shares)
@@ -83,6 +111,7 @@ class Metric(UniformMetric):
         self.weights = self._weigh(self.information, self.confidence)
 
     def _weigh(self, information: Tensor, confidence: Tensor) -> Tensor:
+        """W [R, M] with each replica's control."""
         weights = contribution.weights(
             information,
             confidence,
@@ -92,39 +121,53 @@ class Metric(UniformMetric):
             tau=self.tau,
             floor=self.floor,
         )
-        if self.section.control == "reversed":
-            return contribution.reversed_order(weights)
-        if self.section.control == "permuted":
-            return contribution.permuted(weights, generators=self.draws)
-        return weights
+        if self.turned:
+            weights[self.turned] = contribution.reversed_order(weights[self.turned])
+        if self.shuffled:
+            draws = [self.draws[r] for r in self.shuffled]
+            weights[self.shuffled] = contribution.permuted(weights[self.shuffled], generators=draws)
+        return torch.where(self.rows, weights, contribution.uniform(*weights.shape))
 
     def falling(self) -> Tensor:
         """Whether a modality's probe accuracy is 5 points under its best [R, M]."""
         if self.accuracy is None or self.best is None:
             return super().falling()
-        return self.accuracy < self.best - 0.05
+        return self.rows & (self.accuracy < self.best - 0.05)
 
-    def report(self) -> dict[str, Tensor]:
-        """W, and I and D once they are known."""
-        known = super().report()
+    def reports(self) -> list[dict[str, Tensor]]:
+        """W, and I and D once they are known, of the replicas whose metric is on."""
+        known = {"contribution/{}/W": self.weights}
         if self.information is not None and self.confidence is not None:
             unit = "I_nats" if self.section.information != "shapley_accuracy" else "I"
             known |= {f"contribution/{{}}/{unit}": self.information}
             known |= {"contribution/{}/D": self.confidence}
-        updates = torch.full_like(self.weights, float(self.updates))
-        return known | {"contribution/{}/updates": updates}
+        known["contribution/{}/updates"] = torch.full_like(self.weights, float(self.updates))
+        plain = super().reports()
+        return [
+            {name: value[r] for name, value in known.items()} if on else plain[r]
+            for r, on in enumerate(self.on)
+        ]
 
-    def state_dict(self) -> dict[str, Any]:
-        """The averages, W and the generators of the permuted control."""
-        names = ("weights", "information", "confidence", "accuracy", "best", "updates")
-        return {name: getattr(self, name) for name in names} | {
-            "draws": [draw.get_state() for draw in self.draws]
-        }
+    def states(self) -> list[dict[str, Any]]:
+        """The averages, W and the generator of the permuted control of each replica."""
+        return [self._state(r) if on else {} for r, on in enumerate(self.on)]
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The state of ``state_dict``."""
-        for name, value in state.items():
-            if name != "draws":
-                setattr(self, name, value)
-        for draw, saved in zip(self.draws, state["draws"], strict=True):
-            draw.set_state(saved)
+    def _state(self, r: int) -> dict[str, Any]:
+        state: dict[str, Any] = {"updates": self.updates, "draw": self.draws[r].get_state()}
+        for name in ("weights", *AVERAGES):
+            value = getattr(self, name)
+            state[name] = None if value is None else value[r].clone()
+        return state
+
+    def load_states(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """One state for each replica; those of one moment have seen as many updates."""
+        known = [state for state in states if state]
+        self.updates = known[0]["updates"]
+        idle = contribution.uniform(*self.weights.shape)[0]  # where it is off: never looked at
+        for name in ("weights", *AVERAGES):
+            value = known[0][name]
+            rows = [s[name] if s else idle for s in states]
+            setattr(self, name, None if value is None else torch.stack(rows))
+        for draw, state in zip(self.draws, states, strict=True):
+            if state:
+                draw.set_state(state["draw"])

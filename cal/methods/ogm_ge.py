@@ -51,8 +51,8 @@ class OgmGe(Joint):
         self._calls += 1
         return k
 
-    def report(self) -> dict[str, Tensor]:
+    def reports(self) -> list[dict[str, Tensor]]:
         """Mean k of the epoch."""
         calls, total = max(self._calls, 1), self._total
         self._total, self._calls = torch.zeros_like(total), 0
-        return {"modulation/{}/k": total / calls}
+        return [{"modulation/{}/k": row / calls} for row in total]

@@ -47,10 +47,10 @@ def test_four_epochs_equal_two_and_a_resumed_two(method: str, optimiser: str) ->
     records = first.records()
     half = [next(records)[0], next(records)[0]]
     file = BytesIO()
-    torch.save(first.state_dict(), file)
+    torch.save(first.states(), file)
     torch.manual_seed(12345)  # a new process has other global states
     second = Trainer([config(method, optimiser)])
-    second.load_state_dict(torch.load(BytesIO(file.getvalue()), weights_only=True))
+    second.load_states(torch.load(BytesIO(file.getvalue()), weights_only=True))
     rest, found = finish(second)
     assert_equal(found, expected)
     assert (half + rest)[:-1] == whole[:-1]

@@ -14,7 +14,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ablations import execute, preflight
+from ablations import preflight
+from ablations.backend import Backend, choose
 from ablations.plan import make_plan
 from ablations.study import read_study
 from cal.config import ConfigError
@@ -202,7 +203,7 @@ def test_ray_train_workers_run_an_ablation_to_the_numbers_of_the_plain_trainer(
 
 @pytest.mark.parametrize(
     ("encoder", "devices", "name", "gpus"),
-    [("mlp", 0, "worker", 0), ("mlp", 8, "worker", 0), ("resnet18", 8, "ray-train", 1)]
+    [("mlp", 0, "packed", 0), ("mlp", 8, "packed", 1), ("resnet18", 8, "ray-train", 1)]
     + [("resnet18", 0, "ray-train", 0)],
 )
 def test_the_backend_is_chosen_by_network_and_devices(
@@ -213,11 +214,11 @@ def test_the_backend_is_chosen_by_network_and_devices(
     model = run.config.model.model_copy(update={"encoder": encoder})
     config = run.config.model_copy(update={"model": model})
     plan = replace(plan, runs=(replace(run, config=config),))
-    chosen = execute.choose(plan, execute.Backend("auto", None, None), devices=devices)
+    chosen = choose(plan, Backend("auto", None, None), devices=devices)
     assert (chosen.name, chosen.gpus) == (name, gpus)
     assert chosen.why.startswith("auto: ")
-    asked = execute.Backend("worker", None, 0.5)
-    assert execute.choose(plan, asked, devices=devices) == asked
+    asked = Backend("worker", None, 0.5)
+    assert choose(plan, asked, devices=devices) == asked
 
 
 def dead_acceleration(weights: Tensor, *, alpha: Tensor) -> Tensor:

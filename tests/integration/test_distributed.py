@@ -93,10 +93,11 @@ def test_two_workers_with_half_a_batch_give_the_gradients_of_one(tmp_path: Path)
 def interrupted_and_resumed(rank: int, folder: str) -> None:
     """Each worker has a node's folder of its own, as without shared storage."""
     job = Job(small(), "run", f"{folder}/node{rank}", every_s=0)
-    first = resumable(job, data_parallel(rank))
-    assert [next(first).epoch for _ in range(2)] == [1, 2]
     second = data_parallel(rank)
-    records = list(resumable(job, second))
+    first = resumable([job], lambda _: data_parallel(rank), group=second.group)
+    assert [next(first)[1].epoch for _ in range(2)] == [1, 2]
+    again = resumable([job], lambda _: second, group=second.group)
+    records = [record for _, record in again]
     assert [r.epoch for r in records if isinstance(r, Epoch)] == [1, 2, 3]
     told = [r.metrics["train/loss"] for r in records if isinstance(r, Epoch)]
     state = second.network.state_dict() | {"told": torch.tensor(told)}
@@ -148,15 +149,16 @@ def parameters(folder: Path, key: str) -> dict[str, Tensor]:
 def test_a_worker_killed_with_9_resumes_bit_for_bit(cluster: None, tmp_path: Path) -> None:
     config = small(train={"epochs": 200, "validate_every": 50})
     undisturbed = Job(config, "undisturbed", str(tmp_path), every_s=0)
-    whole: list[Record] = list(resumable(undisturbed, Trainer([config])))
+    whole: list[Record] = [record for _, record in resumable([undisturbed])]
     killed = Job(config, "killed", str(tmp_path), every_s=0)
-    stream = ray_train.stream(killed)
+    stream = ray_train.stream([killed])
     seen = ray.get(next(stream))
-    assert isinstance(seen[-1], Epoch), "the run ended before it could be killed"
+    assert isinstance(seen[-1][1], Epoch), "the run ended before it could be killed"
     os.kill(worker_pid(), signal.SIGKILL)
     with pytest.raises(ray.exceptions.WorkerCrashedError):
         ray.get(list(stream))
-    again = [record for reference in ray_train.stream(killed) for record in ray.get(reference)]
+    references = ray_train.stream([killed])
+    again = [record for reference in references for _, record in ray.get(reference)]
     first = parameters(tmp_path, "undisturbed")
     for name, value in parameters(tmp_path, "killed").items():
         assert torch.equal(value, first[name]), name
@@ -214,9 +216,9 @@ def test_several_nodes_without_shared_storage_are_warned_of() -> None:
 
 def test_ray_train_gives_the_records_of_the_plain_trainer(cluster: None, tmp_path: Path) -> None:
     config = small()
-    plain = list(resumable(Job(config, "plain", str(tmp_path)), Trainer([config])))
+    plain = [record for _, record in resumable([Job(config, "plain", str(tmp_path))])]
     job = Job(config, "train", str(tmp_path))
-    found = [record for batch in ray_train.train_records(job, workers=1) for record in batch]
+    found = [record for batch in ray_train.train_records(job, workers=1) for _, record in batch]
     assert found[:-1] == plain[:-1]
     first = parameters(tmp_path, "plain")
     for name, value in parameters(tmp_path, "train").items():

@@ -32,7 +32,8 @@ class Looker:
     looks: int = 0
     samples: int | None = None
 
-    def __call__(self, masks: Tensor, samples: int | None) -> Seen:
+    def __call__(self, masks: Tensor, samples: int | None, turn: int) -> Seen:
+        assert turn == self.looks
         self.looks, self.samples = self.looks + 1, samples
         labels = torch.arange(SAMPLES)[None] % K
         right = torch.nn.functional.one_hot(labels, K).float().transpose(-1, -2)  # [1, K, B]
@@ -104,9 +105,9 @@ def test_controls_turn_round_and_shuffle_the_same_weights() -> None:
 
 def test_memory_by_hand() -> None:
     """ema .9: D goes from its first value d0 to .9 d0 + .1 d1; ema 0 forgets at once."""
-    strong, weak = replace(STRONG), Looker((0.0,) * M)
     for ema, kept in ((0.9, 0.9), (0.0, 0.0)):
         found = metric(ema=ema, interval=1, start=0)
+        strong, weak = replace(STRONG), Looker((0.0,) * M, looks=1)
         found.observe(0, 9, strong, lambda x: x)
         first = found.confidence
         assert first is not None
@@ -121,7 +122,7 @@ def test_a_modality_falls_when_it_loses_five_points() -> None:
     assert not found.falling().any()
     found.observe(0, 9, replace(STRONG), lambda x: x)
     assert not found.falling().any()
-    found.observe(1, 9, Looker((-1.0,) * M), lambda x: x)
+    found.observe(1, 9, Looker((-1.0,) * M, looks=1), lambda x: x)
     assert found.falling().all()
 
 
@@ -134,7 +135,7 @@ def test_workers_means_are_what_is_remembered() -> None:
 
 
 def test_off_never_looks() -> None:
-    def refuse(masks: Tensor, samples: int | None) -> Seen:
+    def refuse(masks: Tensor, samples: int | None, turn: int) -> Seen:
         raise AssertionError("looked")
 
     found = UniformMetric([parse({})] * 2)

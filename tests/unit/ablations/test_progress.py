@@ -31,11 +31,24 @@ def test_time_left_counts_each_regime_by_its_own_runs(clock: list[float]) -> Non
     told = Progress(runs, done=6, places=2)
     assert told.headline() == "6 of 12 runs, - left"
     for item, seconds in ((runs[0], 10), (runs[4], 30)):
-        told.started(item)
+        told.started(item, beside=1)
         told.epoch(item, epoch(1))
         clock[0] += seconds
         told.ended(item, "")
     assert told.headline() == "8 of 12 runs, 0 min 30 s left"
+
+
+def test_runs_of_a_pack_share_its_time(clock: list[float]) -> None:
+    """4 runs together take 20 s, 5 s each; 2 places: the other 4 take 4 x 5 / 2 = 10 s."""
+    runs = [run(f"h{i}") for i in range(8)]
+    told = Progress(runs, done=0, places=2)
+    for item in runs[:4]:
+        told.started(item, beside=4)
+        told.epoch(item, epoch(1))
+    clock[0] += 20
+    for item in runs[:4]:
+        told.ended(item, "")
+    assert told.headline() == "4 of 8 runs, 0 min 10 s left"
 
 
 def test_a_failed_run_is_told_and_measures_nothing(
