@@ -5,17 +5,21 @@ configuration; parameters are compared bit for bit.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import torch
 
 from ablations.plan import Plan, Run
-from cal.config import Bottleneck, Cal, Config, ConfigError, Contribution
+from cal import config as fields
+from cal.config import Config, ConfigError, Contribution
 from cal.data import ids_of
+from cal.mechanisms.bottleneck import Bottleneck
+from cal.packed import Shape, alone, packs, shape
 from cal.parallel import check_workers
 from cal.trainer import Trainer
 
+TOGETHER = 16  # runs of a pack
 MARGIN = 3  # updates of the metric that must have acted
 
 Map = Callable[[Callable[[str], list[str]], Iterable[str]], Iterable[list[str]]]
@@ -33,20 +37,24 @@ def steps_needed(config: Config, *, per_epoch: int) -> int:
     return min(total, int(metric.start * total) + MARGIN * metric.interval + 1)
 
 
-def parameters_after(config: Config, steps: int) -> str:
-    """A digest of all shared parameters after ``steps`` real steps (sigma layers left out, which
-    only arms with a bottleneck have).
+def parameters_after(configs: Sequence[Config], steps: int) -> list[str]:
+    """A digest of each run's shared parameters after ``steps`` real steps of a pack (sigma layers
+    left out, which only arms with a bottleneck have).
     """
-    trainer = Trainer([config])
-    while trainer.step < steps and trainer.epoch < config.train.epochs:
+    trainer = Trainer(configs)
+    while trainer.step < steps and trainer.epoch < trainer.config.train.epochs:
         for step in trainer.epoch_steps():
             if step >= steps:
                 break
-    digest = hashlib.sha256()
-    for name, parameter in trainer.network.named_parameters():
-        if "variance" not in name:
-            digest.update(parameter.detach().numpy().tobytes())
-    return digest.hexdigest()
+    added = {f"slot.{name}" for name in Bottleneck.added}
+    digests = []
+    for state in trainer.states():
+        digest = hashlib.sha256()
+        for name, value in state["network"].items():
+            if name not in added:
+                digest.update(value.numpy().tobytes())
+        digests.append(digest.hexdigest())
+    return digests
 
 
 def neutral_twin(config: Config) -> Config:
@@ -112,6 +120,8 @@ def _faults(plan: Plan, regime: str) -> Iterator[str]:
         return
     steps = steps_needed(full.config, per_epoch=_per_epoch(full.config))
     digests = _Digests(steps)
+    doubled = dict(_doubled(full.config))
+    digests.train([*(run.config for run in first.values()), *doubled.values()])
     for factor in plan.factors:
         without = cells[tuple((f, f != factor) for f in plan.factors)]
         if without.hash == full.hash:
@@ -122,29 +132,30 @@ def _faults(plan: Plan, regime: str) -> Iterator[str]:
                 f"over {steps} steps, so nothing could be learned about it"
             )
     if full.config.method == "cal" and full.config.cal is not None:
-        for mechanism, doubled in _doubled(full.config.cal):
-            more = full.config.model_copy(update={"cal": doubled})
+        for mechanism, more in doubled.items():
             if digests.of(more) == digests.of(full.config):
                 yield (
                     f"{mechanism}: dead switch in regime {regime}; twice its strength trains the "
                     f"same parameters over {steps} steps, so its strength is never applied"
                 )
-        twin = neutral_twin(full.config)
+        twin = neutral_twin(full.config)  # alone: in a pack both would be CAL's code
         joint = full.config.model_copy(update={"method": "joint"})
         if digests.of(twin) != digests.of(joint):
             yield f"neutral: CAL with everything off is not joint training (regime {regime})"
     yield from _twins([*first.values()], digests, regime)
 
 
-def _doubled(cal: Cal) -> Iterator[tuple[str, Cal]]:
+def _doubled(config: Config) -> Iterator[tuple[str, Config]]:
     """Twice alpha, twice beta. The noise of the bottleneck acts without its KL: on and off differ
     even where beta is never applied.
     """
     for mechanism, strength in (("acceleration", "alpha"), ("bottleneck", "beta")):
-        section = getattr(cal, mechanism)
-        if section.enabled:
+        section = getattr(config.cal, mechanism) if config.method == "cal" else None
+        if section is not None and section.enabled:
             more = section.model_copy(update={strength: 2 * getattr(section, strength)})
-            yield mechanism, cal.model_copy(update={mechanism: more})
+            assert config.cal is not None
+            cal = config.cal.model_copy(update={mechanism: more})
+            yield mechanism, config.model_copy(update={"cal": cal})
 
 
 def _twins(runs: Iterable[Run], digests: "_Digests", regime: str) -> Iterator[str]:
@@ -169,7 +180,7 @@ def _twins(runs: Iterable[Run], digests: "_Digests", regime: str) -> Iterator[st
 def _unguided(config: Config) -> str:
     """The configuration without the metric and the asymmetry."""
     assert config.cal is not None
-    asymmetry = {"asymmetry": Bottleneck().asymmetry}
+    asymmetry = {"asymmetry": fields.Bottleneck().asymmetry}
     plain = config.cal.model_copy(
         update={
             "contribution": Contribution(),
@@ -190,9 +201,25 @@ class _Digests:
         self.steps = steps
         self._known: dict[str, str] = {}
 
+    def train(self, configs: Iterable[Config]) -> None:
+        """Those that will be asked for, in packs."""
+        groups: dict[Shape, list[Config]] = {}
+        for config in {_text(config): config for config in configs}.values():
+            groups.setdefault(shape(config), []).append(config)
+        for group in groups.values():
+            most = 1 if alone(group[0]) else TOGETHER
+            for part in packs(group, target=most, largest=most):
+                members = [group[i] for i in part]
+                found = parameters_after(members, self.steps)
+                self._known |= dict(zip(map(_text, members), found, strict=True))
+
     def of(self, config: Config) -> str:
-        # The effective form would map a neutral twin onto joint: compare what is written.
-        key = config.model_dump_json()
-        if key not in self._known:
-            self._known[key] = parameters_after(config, self.steps)
-        return self._known[key]
+        """Of one configuration, trained alone if it was not trained yet."""
+        if _text(config) not in self._known:
+            (self._known[_text(config)],) = parameters_after([config], self.steps)
+        return self._known[_text(config)]
+
+
+def _text(config: Config) -> str:
+    """The effective form would map a neutral twin onto joint: what is written."""
+    return config.model_dump_json()

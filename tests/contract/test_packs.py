@@ -1,0 +1,217 @@
+"""A run does not notice its company: packs of any size and mixture, leaving, failing, resuming."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cal.config import Config, merge, parse
+from cal.records import Epoch, Failure, Record, Result
+from cal.running import Job, resumable
+from cal.trainer import Trainer
+from tests.contract.test_runs import assert_same
+
+OFF = {"enabled": False}
+VIEWS: dict[str, Any] = {
+    "data": {"labels_per_class": 20},
+    "cal": {"contribution": {"interval": 2}},
+    "train": {"epochs": 4, "validate_every": 2},
+}
+IMAGES: dict[str, Any] = {
+    "data": {"name": "keypad", "labels_per_class": 20},
+    "model": {"encoder": "cnn"},
+    "cal": {"contribution": {"interval": 2}},
+    "train": {"epochs": 3, "validate_every": 3},
+    "evaluate": {"noise": "none"},
+}
+MIXED: list[dict[str, Any]] = [
+    {},
+    {"method": "joint", "gamma": 0},
+    {"gamma": 0.5, "cal": {"bottleneck": OFF}},
+    {"cal": {"contribution": OFF}, "optim": {"lr": 0.1, "momentum": 0.5}},
+    {"cal": {"acceleration": OFF, "bottleneck": {"asymmetry": "reversed"}}},
+    {"cal": {"contribution": {"control": "permuted", "tau": 0.3, "lam": 0.2, "ema": 0.5}}},
+    {"cal": {"contribution": {"control": "reversed"}}, "optim": {"clip": 1, "weight_decay": 0.01}},
+    {"cal": {"bottleneck": {"schedule": "cyclical", "beta": 0.1, "asymmetry": "linear"}}},
+    {"method": "joint", "gamma": 1, "optim": {"schedule": "constant", "clip": None}},
+    {"cal": {"contribution": OFF, "bottleneck": OFF, "acceleration": {"alpha": 3}}},
+]
+"""Every switch, every control, other numbers: all may share a pack."""
+
+
+def mixed(count: int, base: dict[str, Any]) -> list[Config]:
+    """``count`` runs, each with a seed of its own, through the list above."""
+    return [parse(merge(merge(base, MIXED[i % len(MIXED)]), {"seed": i})) for i in range(count)]
+
+
+def jobs(configs: Sequence[Config], folder: Path, every_s: float = 0) -> list[Job]:
+    return [Job(c, f"run{i}", str(folder), every_s) for i, c in enumerate(configs)]
+
+
+def told(pack: Sequence[Job], **options: Any) -> dict[str, list[Record]]:
+    """All records of each run."""
+    found: dict[str, list[Record]] = {job.key: [] for job in pack}
+    for key, record in resumable(pack, **options):
+        found[key].append(record)
+    return found
+
+
+def untimed(records: Sequence[Record]) -> list[object]:
+    """Records without what was measured by the clock; predictions as lists."""
+    plain: list[object] = []
+    for record in records:
+        assert not isinstance(record, Failure)
+        metrics = {k: v for k, v in record.metrics.items() if not k.startswith("time/")}
+        plain.append(metrics)
+        if isinstance(record, Result):
+            plain += [
+                (name, p.ids.tolist(), p.predicted.tolist(), p.nll.tolist())
+                for name, p in record.predictions.items()
+            ]
+    return plain
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 24])
+def test_mixed_views_in_a_pack_are_bit_equal_to_runs_alone(size: int) -> None:
+    """States with every buffer, records, and predictions under all 47 conditions."""
+    configs = mixed(size, VIEWS)
+    pack = Trainer(configs)
+    together = list(zip(*pack.records(), strict=True))
+    for r in {0, 1, size // 2, size - 1} & set(range(size)):
+        alone = Trainer([configs[r]])
+        single = [records[0] for records in alone.records()]
+        assert_same(pack.states()[r], alone.states()[0])
+        assert untimed(together[r]) == untimed(single)
+
+
+@pytest.mark.parametrize("size", [2, 7])
+def test_mixed_images_in_a_pack_are_bit_equal_to_runs_alone(size: int) -> None:
+    configs = mixed(size, IMAGES)
+    pack = Trainer(configs)
+    together = list(zip(*pack.records(), strict=True))
+    for r in {0, size - 1}:
+        alone = Trainer([configs[r]])
+        single = [records[0] for records in alone.records()]
+        assert_same(pack.states()[r], alone.states()[0])
+        assert untimed(together[r]) == untimed(single)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamw"])
+def test_mixed_packs_under_adaptive_optimisers(optimiser: str) -> None:
+    """A replica without a bottleneck has no buffers of its layers, in whatever pack it was."""
+    configs = mixed(5, merge(VIEWS, {"optim": {"name": optimiser, "lr": 1e-3}}))
+    configs = [c for i, c in enumerate(configs) if i != 3]  # its momentum is sgd's
+    pack = Trainer(configs)
+    list(pack.records())
+    for config, state in zip(configs, pack.states(), strict=True):
+        alone = Trainer([config])
+        list(alone.records())
+        assert_same(state, alone.states()[0])
+
+
+def alone(config: Config, folder: Path) -> list[object]:
+    """What the run tells by itself."""
+    return untimed(told(jobs([config], folder))["run0"])
+
+
+def test_who_leaves_early_is_not_missed(tmp_path: Path) -> None:
+    """As a scheduler stops trials: three of four leave after epoch 1 and 2; the pack shrinks."""
+    configs = mixed(4, VIEWS)
+    leaves = {"run0": 1, "run2": 2, "run3": 2}
+    built: list[int] = []
+
+    def build(members: Sequence[Config]) -> Trainer:
+        built.append(len(members))
+        return Trainer(members)
+
+    pack = jobs(configs, tmp_path / "pack")
+    found = told(pack, build=build, leave=lambda key, epoch: leaves.get(key) == epoch.epoch)
+    assert built == [4, 3, 1]
+    assert {key: len(records) for key, records in found.items()} == {
+        "run0": 1,
+        "run1": 5,
+        "run2": 2,
+        "run3": 2,
+    }
+    assert untimed(found["run1"]) == alone(configs[1], tmp_path / "alone")
+
+
+def test_a_run_that_diverges_is_told_and_its_neighbours_do_not_notice(tmp_path: Path) -> None:
+    configs = mixed(3, VIEWS)
+    wild = {"optim": {"lr": 1e30, "clip": None, "schedule": "constant"}}
+    configs[1] = parse(merge(merge(VIEWS, wild), {"seed": 1}))
+    found = told(jobs(configs, tmp_path / "pack"))
+    last = found["run1"][-1]
+    assert isinstance(last, Failure)
+    assert "train/loss is nan at epoch" in last.error
+    assert "lower optim.lr" in last.error
+    for r in (0, 2):
+        assert untimed(found[f"run{r}"]) == alone(configs[r], tmp_path / f"alone{r}")
+
+
+def test_a_pack_that_dies_goes_on_in_other_company(tmp_path: Path) -> None:
+    """Runs 0 to 3 die after epoch 2 and 3 and 4 after epoch 1; then 1, 3 and a new one go on."""
+    configs = mixed(5, VIEWS)
+    work = jobs(configs, tmp_path / "packs")
+    for members, epochs in ((work[:3], 2), (work[3:], 1)):
+        records = resumable(members)
+        for _ in range(epochs * len(members)):
+            assert isinstance(next(records)[1], Epoch)
+        records.close()  # type: ignore[attr-defined]
+    found = told([work[4], work[1], work[2]]) | told([work[0], work[3]])
+    for r, config in enumerate(configs):
+        assert untimed(found[f"run{r}"]) == alone(config, tmp_path / f"alone{r}")
+
+
+def test_members_at_different_epochs_wait_for_each_other(tmp_path: Path) -> None:
+    """At epochs 3, 1 and 0: first the last to 1, then two to 3, then all three together."""
+    configs = mixed(3, VIEWS)
+    work = jobs(configs, tmp_path)
+    for job, epochs in ((work[0], 3), (work[1], 1)):
+        records = resumable([job])
+        for _ in range(epochs):
+            next(records)
+        records.close()  # type: ignore[attr-defined]
+    built: list[int] = []
+
+    def build(members: Sequence[Config]) -> Trainer:
+        built.append(len(members))
+        return Trainer(members)
+
+    found = told(work, build=build)
+    assert built == [1, 2, 3]
+    assert [len(records) for records in found.values()] == [5, 5, 5]
+
+
+def test_states_of_other_moments_are_refused() -> None:
+    configs = mixed(2, VIEWS)
+    first, second = Trainer([configs[0]]), Trainer([configs[1]])
+    next(first.records())
+    with pytest.raises(ValueError, match="stand at the same epoch"):
+        Trainer(configs).load_states([*first.states(), *second.states()])
+
+
+def test_a_layer_that_draws_globally_is_found_in_a_pack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dropout draws from torch's generator: fine for a run alone, which has its own states."""
+    configs = mixed(2, VIEWS)
+    for members in (configs[:1], configs):
+        trainer = Trainer(members)
+        plain = trainer.network.encoders.forward
+
+        def dropped(inputs: Any, plain: Any = plain) -> Any:
+            return torch.nn.functional.dropout(plain(inputs), 0.1)
+
+        trainer.network.encoders.forward = dropped  # type: ignore[method-assign]
+        if len(members) == 1:
+            next(trainer.records())
+        else:
+            with pytest.raises(RuntimeError, match="global generator inside a pack"):
+                next(trainer.records())
+
+
+def test_ordinary_modules_go_alone() -> None:
+    base = {"data": {"name": "keypad"}, "model": {"encoder": "resnet18"}}
+    with pytest.raises(ValueError, match="2 runs in one pack: resnet18 is an ordinary module"):
+        Trainer([parse(merge(base, {"seed": seed})) for seed in (0, 1)])
