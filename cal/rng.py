@@ -7,12 +7,13 @@ torch), of which a run has its own set.
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 State = dict[str, Any]
 
@@ -26,6 +27,36 @@ def derived_seed(seed: int, part: str) -> int:
 def generators(seeds: Sequence[int], part: str) -> list[torch.Generator]:
     """One CPU generator per replica."""
     return [torch.Generator().manual_seed(derived_seed(seed, part)) for seed in seeds]
+
+
+class Draws:
+    """A pack's generators: of each run one for every purpose, whatever company it is in."""
+
+    def __init__(self, seeds: Sequence[int], *purposes: str) -> None:
+        self.by_purpose = {purpose: generators(seeds, purpose) for purpose in purposes}
+
+    def permutations(self, purpose: str, count: int) -> Tensor:
+        """[R, count]: an order of ``count`` items for each run."""
+        draws = self.by_purpose[purpose]
+        return torch.stack([torch.randperm(count, generator=draw) for draw in draws])
+
+    def normals(self, purpose: str, shape: Sequence[int], *, on: Sequence[bool]) -> Tensor:
+        """[R, *shape] standard normal; 0 and nothing drawn where a run is not ``on``."""
+        drawn = torch.zeros(len(on), *shape)
+        for own, draw, wanted in zip(drawn, self.by_purpose[purpose], on, strict=True):
+            if wanted:
+                torch.randn(*shape, generator=draw, out=own)
+        return drawn
+
+    def state(self, r: int) -> dict[str, Tensor]:
+        """The generators' states of run ``r``."""
+        return {purpose: draws[r].get_state() for purpose, draws in self.by_purpose.items()}
+
+    def load(self, states: Sequence[Mapping[str, Tensor]]) -> None:
+        """One of ``state`` for each run."""
+        for purpose, draws in self.by_purpose.items():
+            for draw, state in zip(draws, states, strict=True):
+                draw.set_state(state[purpose])
 
 
 def capture() -> State:

@@ -90,8 +90,7 @@ class Trainer:
         self.optimiser = Optimiser(
             named, replicated, [c.optim for c in configs], device=self.device
         )
-        purposes = ("order", "noise", "modulation")
-        self.draws = {purpose: rng.generators(seeds, purpose) for purpose in purposes}
+        self.draws = rng.Draws(seeds, "order", "noise", "modulation")
         self.globals = [rng.seeded(rng.derived_seed(seed, "globals")) for seed in seeds]
         self.epoch = self.step = 0
         self.seconds = [0.0] * len(configs)  # of training steps, a pack's shared among its runs
@@ -122,7 +121,7 @@ class Trainer:
         """Train the next epoch, yielding after every step."""
         begin = time.perf_counter()
         size = self.config.train.batch
-        order = self._drawn("order", lambda g: torch.randperm(self.samples, generator=g))
+        order = self.draws.permutations("order", self.samples)
         total_loss = torch.zeros_like(self._loss, device=self.device)  # no wait for a GPU per step
         total_kl = torch.zeros_like(self._kl, device=self.device)
         for i in range(self.per_epoch):
@@ -137,9 +136,6 @@ class Trainer:
         share = (time.perf_counter() - begin) / len(self.configs)
         self.seconds = [seconds + share for seconds in self.seconds]
 
-    def _drawn(self, name: str, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
-        return torch.stack([draw(generator) for generator in self.draws[name]])
-
     def _noise(self) -> Tensor | None:
         """This worker's slice of one global draw [R, M, B, Z]; None for a deterministic slot, and
         0 for a replica without a bottleneck.
@@ -147,10 +143,7 @@ class Trainer:
         if not self.method.slot.stochastic:
             return None
         shape = (self.method.modalities, self.config.train.batch, self.config.model.d_z)
-        noise = torch.zeros(len(self.configs), *shape)
-        for own, draw, on in zip(noise, self.draws["noise"], self.method.stochastic, strict=True):
-            if on:
-                torch.randn(shape, generator=draw, out=own)
+        noise = self.draws.normals("noise", shape, on=self.method.stochastic)
         return self.group.shard(noise, axis=2).to(self.device)
 
     def _train_step(self, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -165,7 +158,9 @@ class Trainer:
         loss.sum().backward()
         view = BatchView(self.network.fusion, outputs.z, batch.labels)
         k = method.scale(view, self.group.mean)
-        noise = gradient_noise(self.owners, self.draws["modulation"]) if method.noise else {}
+        noise = (
+            gradient_noise(self.owners, self.draws.by_purpose["modulation"]) if method.noise else {}
+        )
         rates = [
             learning_rate(c.optim, step=self.step, steps=self.steps, epoch=self.epoch)
             for c in self.configs
@@ -236,7 +231,7 @@ class Trainer:
                 "network": row(network, r, replicas=size, without=without[r]),
                 "optimiser": optimiser,
                 "method": method,
-                "draws": {name: draws[r].get_state() for name, draws in self.draws.items()},
+                "draws": self.draws.state(r),
                 "globals": self.globals[r],
                 "place": {"epoch": self.epoch, "step": self.step, "seconds": self.seconds[r]},
             }
@@ -254,9 +249,7 @@ class Trainer:
         self.network.load_state_dict(stacked(rows, otherwise=self.network.state_dict()))
         self.optimiser.load_states([state["optimiser"] for state in states])
         self.method.load_states([state["method"] for state in states])
-        for name, draws in self.draws.items():
-            for draw, state in zip(draws, states, strict=True):
-                draw.set_state(state["draws"][name])
+        self.draws.load([state["draws"] for state in states])
         self.globals = [state["globals"] for state in states]
         self.seconds = [state["place"]["seconds"] for state in states]
         self.epoch, self.step = (states[0]["place"][name] for name in ("epoch", "step"))

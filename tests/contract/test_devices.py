@@ -61,9 +61,8 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def an_epoch(tree: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Trainer:
-    config = parse(tree)
-    trainer = Trainer([config], device="cuda")
+def an_epoch(*trees: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    trainer = Trainer([parse(tree) for tree in trees], device="cuda")
 
     def backward(loss: Tensor) -> None:
         assert loss.device.type == "cuda"
@@ -85,9 +84,16 @@ def loaded() -> None:
 @pytest.mark.usefixtures("loaded", "fakes")
 @pytest.mark.parametrize("run", RUNS)
 def test_an_epoch_stays_on_its_device(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = an_epoch(RUNS[run], monkeypatch)
+    trainer = an_epoch(RUNS[run], monkeypatch=monkeypatch)
     assert {p.device.type for p in trainer.network.parameters()} == {"cuda"}
     assert trainer._loss.device.type == "cpu"  # what records are made of
+
+
+@pytest.mark.usefixtures("loaded", "fakes")
+def test_an_epoch_of_a_mixed_pack_stays_on_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    mixed = [RUNS[name] for name in ("cal", "joint", "cal, reversed", "cal, deterministic")]
+    trainer = an_epoch(*mixed, monkeypatch=monkeypatch)
+    assert {p.device.type for p in trainer.network.parameters()} == {"cuda"}
 
 
 @pytest.mark.usefixtures("loaded", "fakes")
@@ -100,4 +106,4 @@ def test_a_tensor_left_behind_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Metric, "observe", forgets)
     with pytest.raises(RuntimeError, match="two different devices cuda:0, cpu"):
-        an_epoch(RUNS["cal"], monkeypatch)
+        an_epoch(RUNS["cal"], monkeypatch=monkeypatch)
