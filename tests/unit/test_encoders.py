@@ -6,7 +6,7 @@ from torch import Tensor
 
 from cal import config
 from cal.mechanisms.bottleneck import Bottleneck, Deterministic
-from cal.model.encoders import CELLS, conv_strides, pooled_grid
+from cal.model.cnn import CELLS, conv_strides, pooled_grid
 from cal.model.initial import uniform
 from cal.model.network import Network, build, build_encoders, partial_detach
 from cal.rng import derived_seed, generators
