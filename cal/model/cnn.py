@@ -9,9 +9,9 @@ of a map, G groups of GroupNorm.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate, chain, product
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
@@ -24,22 +24,23 @@ CELLS = 16  # cells of the pooled feature map of each CNN, so that all modalitie
 EPS = 1e-5  # of GroupNorm, as PyTorch's
 
 
-def bags(owner: np.ndarray, member: np.ndarray, *, count: int) -> tuple[Tensor, Tensor]:
-    """``count`` bags, ``member[i]`` in bag ``owner[i]`` -> members by bag, ends from 0 on."""
-    ends = np.bincount(owner, minlength=count).cumsum()
-    order = np.argsort(owner, kind="stable")
-    return torch.tensor(member[order]), torch.tensor(np.concatenate([[0], ends]))
+def patch_bags(planes: int, height: int, width: int, *, stride: int) -> list[Tensor]:
+    """Bags of cells [C, P] for patches [C, 9, P'] (beyond the border: empty), and the way back.
 
-
-def patch_bags(planes: int, height: int, width: int, *, stride: int) -> tuple[Tensor, ...]:
-    """Bags of cells [C, P] for patches [C, 9, P'] (beyond the border: empty), and the way back."""
-    cells = np.arange(planes * height * width).reshape(planes, height, width)
-    padded = np.pad(cells, ((0, 0), (1, 1), (1, 1)), constant_values=-1)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
-    sources = windows[:, ::stride, ::stride].transpose(0, 3, 4, 1, 2).ravel()
-    patches = np.flatnonzero(sources >= 0)
-    there = bags(patches, sources[patches], count=sources.size)
-    return there + bags(sources[patches], patches, count=cells.size)
+    Two tensors each: the members of all bags in their order, and 0 with the end of every bag.
+    """
+    cells: list[int] = []
+    ends = [0]
+    back: list[list[int]] = [[] for _ in range(planes * height * width)]
+    near, rows, columns = range(-1, 2), range(0, height, stride), range(0, width, stride)
+    for patch, (plane, i, j, y, x) in enumerate(product(range(planes), near, near, rows, columns)):
+        if 0 <= y + i < height and 0 <= x + j < width:
+            cell = (plane * height + y + i) * width + x + j
+            cells.append(cell)
+            back[cell].append(patch)
+        ends.append(len(cells))
+    ends_back = accumulate(map(len, back), initial=0)
+    return [torch.tensor(list(t)) for t in (cells, ends, chain(*back), ends_back)]
 
 
 def gathered(rows: Tensor, members: Tensor, ends: Tensor, *, share: int) -> Tensor:
@@ -79,11 +80,10 @@ class Convolution(Function):
         return products.view(replicas, outputs, cells, samples)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """The gradient of the maps only where somebody wants it: not of the data."""
         maps, weight, *tables = ctx.saved_tensors
-        replicas, samples = len(maps), maps.shape[-1]
-        grad = grad.flatten(2)
+        replicas, grad = len(maps), grad.flatten(2)
         by_weight = torch.empty_like(weight)
         by_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         for some in pieces(maps):
@@ -119,7 +119,7 @@ class NormReLU(Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Sums over cells first; means over groups are of those."""
         centred, rstd, slope, scale, result = ctx.saved_tensors
         grouped = rstd.shape[:2] + (-1, rstd.shape[-1])
@@ -215,9 +215,7 @@ class ViewCNN(Encoders):
                 channels, conv_strides(*size, layers=len(channels)), strict=True
             ):
                 rows, columns = size
-                layer = ConvLayer(
-                    planes, outputs, size=(rows, columns), stride=stride, draws=draws
-                )
+                layer = ConvLayer(planes, outputs, size=(rows, columns), stride=stride, draws=draws)
                 layers.append(layer)
                 planes, size = outputs, [-(-side // stride) for side in size]
             layers.append(Pool((size[0], size[1]), pooled_grid(size[0])))
