@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from cal import config
-from cal.model.encoders import Encoders, ModuleEncoders, Owned, ViewCNN, ViewMLP, resnet18
+from cal.model.cnn import ViewCNN
+from cal.model.encoders import Encoders, ModuleEncoders, Owned, ViewMLP, resnet18
 from cal.model.fusion import Fusion, LinearFusion, MLPFusion
 from cal.model.initial import uniform
 from cal.rng import generators

@@ -44,8 +44,10 @@ RUNS: dict[str, dict[str, Any]] = {
 
 
 def moved(module: nn.Module, device: torch.device) -> nn.Module:
-    """``module.to(device)``, parameter by parameter."""
+    """``module.to(device)``, tensor by tensor."""
     for part in module.modules():
+        for name, buffer in list(part.named_buffers(recurse=False)):
+            part._buffers[name] = buffer.to(device)
         for name, parameter in list(part.named_parameters(recurse=False)):
             part._parameters[name] = nn.Parameter(parameter.to(device))
     return module

@@ -146,6 +146,25 @@ def test_replicas_with_different_numbers_are_bit_equal_to_runs_alone(name: str) 
         assert kept.nll.tolist() == expected.nll.tolist()
 
 
+def images(seed: int) -> Config:
+    """A CNN on two modalities, numbers by seed."""
+    tree = {"data": {"name": "keypad"}, "model": {"encoder": "cnn"}, "train": {"epochs": 14}}
+    return config("cal", **tree, seed=seed, gamma=seed % 3 / 2, optim={"lr": 0.01 + 0.01 * seed})
+
+
+def test_a_replica_trains_the_same_in_packs_of_any_size() -> None:
+    """The CNN for 42 steps of full CAL, alone and in packs of 2, 5 and 12."""
+    found: dict[int, dict[str, Tensor]] = {}
+    for seeds in ([0], [4], [4, 0], [3, 1, 0, 2, 4], range(12)):
+        pack = Trainer([images(seed) for seed in seeds])
+        while pack.epoch < 14:
+            assert list(pack.epoch_steps())
+        assert pack.step == 42
+        for r, seed in enumerate(seeds):
+            values = {name: p[r] for name, p in pack.network.named_parameters()}
+            assert_same(values, found.setdefault(seed, values), f"{seed} of {len(seeds)}")
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_number_is_finite(name: str) -> None:
     for record in train(config(name)):
