@@ -163,17 +163,18 @@ def log_points(
 ) -> None:
     """Points at the time ``start + step`` ms, so that the same point twice is one.
 
-    Batches go in the order given, so that a death in between leaves no gap. Within one, which is
-    stored as a whole, the last come first: MLflow then keeps each metric's latest value without
-    touching it again at every step.
+    Batches go in the order given, so that a death in between leaves no gap, and tags come last of
+    all. Within a batch, whose points are stored together, the last come first: MLflow then keeps
+    each metric's latest value without touching it again at every step.
     """
     metrics = [Metric(name, value, start + step, step) for name, value, step in points]
     entities = [Param(key, value) for key, value in (params or {}).items()]
     labels = [RunTag(key, value) for key, value in (tags or {}).items()]
     room = BATCH - len(entities) - len(labels)
-    client.log_batch(run_id, metrics[:room][::-1], params=entities, tags=labels)
-    for i in range(room, len(metrics), BATCH):
-        client.log_batch(run_id, metrics[i : i + BATCH][::-1])
+    while len(metrics) > room:
+        client.log_batch(run_id, metrics[:BATCH][::-1])
+        metrics = metrics[BATCH:]
+    client.log_batch(run_id, metrics[::-1], params=entities, tags=labels)
 
 
 def log_files(artifacts: str, folder: str, *, uri: str) -> None:
