@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
-from cal.adapters.tracking_rows import Curves
+from cal.adapters.tracking_rows import Curves, charted
 
 LEVEL = 0.95
 
@@ -20,12 +20,13 @@ def over_seeds(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     if not rows:
         return {}
     found: dict[str, float] = {"seeds": float(len(rows))}
+    width = float(stdtrit(len(rows) - 1, 0.5 + LEVEL / 2)) / math.sqrt(len(rows))
     for name in rows[0]:
         values = np.array([row.get(name, math.nan) for row in rows], dtype=np.float64)
         mean = found[name] = float(values.mean())
         if name.startswith("test/") and len(rows) > 1:
             sd = float(values.std(ddof=1))
-            half = float(t.ppf(0.5 + LEVEL / 2, len(rows) - 1)) * sd / math.sqrt(len(rows))
+            half = width * sd
             found |= {f"{name}_sd": sd, f"{name}_low": mean - half, f"{name}_high": mean + half}
     return found
 
@@ -34,8 +35,18 @@ def mean_curves(curves: Sequence[Curves]) -> Curves:
     """The mean over seeds at each epoch that all of them have."""
     means: Curves = {}
     for name in curves[0] if curves else ():
-        lines = [dict(curve.get(name, ())) for curve in curves]
-        epochs = sorted(set.intersection(*(set(line) for line in lines)))
+        lines = [curve.get(name, []) for curve in curves]
+        epochs = set.intersection(*({epoch for epoch, _ in line} for line in lines))
         if epochs:
-            means[name] = [(e, sum(line[e] for line in lines) / len(lines)) for e in epochs]
+            table = np.array([[v for e, v in line if e in epochs] for line in lines])
+            mean = table.sum(axis=0) / len(lines)
+            means[name] = list(zip(sorted(epochs), mean.tolist(), strict=True))
     return means
+
+
+def shown(curves: Curves) -> Curves:
+    """The epochs of finished curves that MLflow's charts get."""
+    return {
+        name: [(e, v) for e, v in line if charted(name, e, line[-1][0])]
+        for name, line in curves.items()
+    }

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from mlflow.entities import Dataset as MlflowDataset
 from mlflow.entities import DatasetInput, Experiment, InputTag, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 
 from cal.adapters.tracking_rows import (
@@ -29,7 +30,7 @@ from cal.adapters.tracking_store import (
 )
 from cal.config import ConfigError
 
-BATCH = 1000  # metrics MLflow takes at once
+BATCH = 1000  # metrics, params and tags MLflow takes at once
 PAGE = 500
 DIGEST = 36  # characters of a dataset's digest that MLflow holds
 
@@ -160,13 +161,25 @@ def log_points(
     params: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Points at the time ``start + step`` ms, so that the same point twice is one."""
+    """Points at the time ``start + step`` ms, so that the same point twice is one.
+
+    Batches go in the order given, so that a death in between leaves no gap, and tags come last of
+    all. Within a batch, whose points are stored together, the last come first: MLflow then keeps
+    each metric's latest value without touching it again at every step.
+    """
     metrics = [Metric(name, value, start + step, step) for name, value, step in points]
     entities = [Param(key, value) for key, value in (params or {}).items()]
     labels = [RunTag(key, value) for key, value in (tags or {}).items()]
-    client.log_batch(run_id, metrics[:BATCH], params=entities, tags=labels)
-    for i in range(BATCH, len(metrics), BATCH):
-        client.log_batch(run_id, metrics[i : i + BATCH])
+    room = BATCH - len(entities) - len(labels)
+    while len(metrics) > room:
+        client.log_batch(run_id, metrics[:BATCH][::-1])
+        metrics = metrics[BATCH:]
+    client.log_batch(run_id, metrics[::-1], params=entities, tags=labels)
+
+
+def log_files(artifacts: str, folder: str, *, uri: str) -> None:
+    """A folder's files into a run's ``artifacts``, without asking the store for the run."""
+    get_artifact_repository(artifacts, tracking_uri=uri).log_artifacts(folder)
 
 
 def last_steps(client: MlflowClient, run: Run) -> dict[str, int]:

@@ -15,7 +15,8 @@ CURVES = "curves.json"
 
 def write_predictions(path: Path, predictions: Mapping[str, Predictions]) -> None:
     """Conditions C over the same samples N: ``conditions`` [C], ``ids`` and ``labels`` [N],
-    ``predicted``, ``confidence`` and ``nll`` [C, N]. Readable without pickle.
+    ``predicted``, ``confidence`` and ``nll`` [C, N]. Readable without pickle; not compressed, which
+    took 7 ms a run for a quarter of its 180 kB.
 
     Raises ``ValueError`` where conditions differ in their samples.
     """
@@ -25,7 +26,7 @@ def write_predictions(path: Path, predictions: Mapping[str, Predictions]) -> Non
         same = np.array_equal(row.ids, first.ids) and np.array_equal(row.labels, first.labels)
         if not same:
             raise ValueError(f"predictions under {name}: other samples than the first condition")
-    np.savez_compressed(
+    np.savez(
         path,
         conditions=np.array(list(predictions), dtype=np.str_),
         ids=first.ids,

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
 
-from cal.adapters.tracking_aggregate import mean_curves, over_seeds
-from cal.adapters.tracking_client import log_points
+from cal.adapters.tracking_aggregate import mean_curves, over_seeds, shown
+from cal.adapters.tracking_client import log_files, log_points
 from cal.adapters.tracking_files import CURVES, write_curves
 from cal.adapters.tracking_read import MARK, WRITING, by_hash
 from cal.adapters.tracking_rows import Curves, Entry, Point, Variant, check_names
@@ -23,6 +24,11 @@ KEPT = (NOTE, "mlflow.runColor")  # with our tags, what a variant run made anew 
 
 class Variants(Writer):
     """The arms of the study that ``begin`` opened."""
+
+    def __init__(self, client: MlflowClient, uri: str) -> None:
+        super().__init__(client, uri)
+        self._shown: dict[tuple[str, str], tuple[str, str]] = {}  # status and mark now
+        self._means: dict[tuple[str, str], Curves] = {}
 
     def lay_out(self, regime: str, variants: Sequence[Variant]) -> None:
         """The variant runs of a regime, in the order of the plan by their start times."""
@@ -86,25 +92,38 @@ class Variants(Writer):
         done = [row for row in rows if row is not None and row.status == "FINISHED"]
         status = _status(rows)
         curves = mean_curves([self._row_curves(row) for row in done])
-        points = _points(over_seeds([row.metrics for row in done]) | dict(effects or {}), curves)
+        means = over_seeds([row.metrics for row in done]) | dict(effects or {})
         check_names("effects", effects or ())
-        digest = hashlib.sha256(json.dumps(points).encode()).hexdigest()[:16]
+        digest = _digest(_points(means, curves))
+        self._means[regime, variant] = curves
         run = self.variants[regime, variant]
-        mark = run.data.tags.get(MARK, "")
-        if mark == digest and run.info.status == status:
+        before, mark = self._shown.get((regime, variant)) or _state(run)
+        if mark == digest and before == status:
             return
         with self.writing(), tempfile.TemporaryDirectory() as folder:
             if mark not in ("", digest, WRITING + digest):
                 run = self._anew(regime, variant)
+                before = run.info.status
             run_id = run.info.run_id
-            if points and mark != digest:
+            if means and mark != digest:
                 self.client.set_tag(run_id, MARK, WRITING + digest)
                 write_curves(Path(folder, CURVES), curves)
-                self.client.log_artifacts(run_id, folder)
-                log_points(self.client, run_id, points, start=run.info.start_time)
-                self.client.set_tag(run_id, MARK, digest)
+                log_files(run.info.artifact_uri, folder, uri=self.uri)
+                points, tags = _points(means, shown(curves)), {MARK: digest}
+                log_points(self.client, run_id, points, start=run.info.start_time, tags=tags)
+            if status != before:
+                self._set_status(run_id, status)
+            self._shown[regime, variant] = (status, digest if means else "")
+
+    def _set_status(self, run_id: str, status: str) -> None:
+        if status == "RUNNING":
             self.client.update_run(run_id, status=status)
-            self.variants[regime, variant] = self.client.get_run(run_id)
+        else:
+            self.client.set_terminated(run_id, status)
+
+    def means(self) -> dict[tuple[str, str], Curves]:
+        """(regime, variant) -> mean curves of what this driver aggregated: ``curves`` unread."""
+        return {key: curves for key, curves in self._means.items() if curves}
 
     def _row_curves(self, row: Entry) -> Curves:
         if row.run_id not in self._curves:
@@ -120,7 +139,18 @@ class Variants(Writer):
         tags = {k: v for k, v in old.data.tags.items() if k.startswith("cal.") or k in KEPT}
         tags.pop(MARK, None)
         self.client.delete_run(old.info.run_id)
-        return self._variant(regime, variant, old.info.start_time, tags)
+        run = self._variant(regime, variant, old.info.start_time, tags)
+        self.variants[regime, variant] = run
+        return run
+
+
+def _state(run: Run) -> tuple[str, str]:
+    return run.info.status, run.data.tags.get(MARK, "")
+
+
+def _digest(points: Sequence[Point]) -> str:
+    """Sorted: the store gives a run's metrics back in an order of its own."""
+    return hashlib.sha256(json.dumps(sorted(points)).encode()).hexdigest()[:16]
 
 
 def _points(metrics: Mapping[str, float], curves: Curves) -> list[Point]:

@@ -11,7 +11,15 @@ from pathlib import Path
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from cal.adapters.tracking_client import BATCH, entry, last_steps, log_data, log_points, told
+from cal.adapters.tracking_client import (
+    BATCH,
+    entry,
+    last_steps,
+    log_data,
+    log_files,
+    log_points,
+    told,
+)
 from cal.adapters.tracking_files import CURVES, PREDICTIONS, write_curves, write_predictions
 from cal.adapters.tracking_lease import Lease
 from cal.adapters.tracking_read import Reader
@@ -64,8 +72,9 @@ class Writer(Reader):
     def start(self, seed: Seed) -> str:
         """The run id of the row of ``seed``, RUNNING.
 
-        A row that a dead driver or a failure left is taken over: same run, and points it has are
-        not written again. A FINISHED row is given back as it is.
+        Params and data come with its first points. A row that a dead driver or a failure left is
+        taken over: same run, and points it has are not written again. A FINISHED row is given back
+        as it is.
         """
         check_labels("variants", seed.variants)
         params = flat_params(seed.config)
@@ -74,9 +83,7 @@ class Writer(Reader):
             return before.run_id
         with self.writing():
             row = self._create(seed) if before is None else self._take_over(before, seed)
-            log_points(self.client, row.entry.run_id, (), start=row.entry.start, params=params)
-            if seed.data is not None:
-                log_data(self.client, row.entry.run_id, seed.data)
+        row.params, row.data = params, seed.data
         self._open[row.entry.run_id] = row
         self.entries(seed.regime)[seed.hash] = row.entry
         return row.entry.run_id
@@ -133,16 +140,16 @@ class Writer(Reader):
         labels = tags or {}
         if row.infinite:
             labels = labels | {"cal.infinite": ",".join(sorted(row.infinite))[:LINE]}
-        if row.pending or labels:
+        if row.pending or row.params or labels:
+            run_id, start = row.entry.run_id, row.entry.start
             with self.writing():
                 log_points(
-                    self.client,
-                    row.entry.run_id,
-                    row.pending,
-                    start=row.entry.start,
-                    tags=labels,
+                    self.client, run_id, row.pending, start=start, params=row.params, tags=labels
                 )
+                if row.data is not None:
+                    log_data(self.client, run_id, row.data)
             row.pending.clear()
+            row.params, row.data = {}, None
         row.flushed = time.monotonic()
 
     def finish(self, run_id: str, result: Result, *, checkpoint: str = "") -> None:
@@ -156,7 +163,7 @@ class Writer(Reader):
             write_curves(Path(folder, CURVES), row.curves)
             if result.predictions:
                 write_predictions(Path(folder, PREDICTIONS), result.predictions)
-            self.client.log_artifacts(run_id, folder)
+            log_files(row.entry.artifacts, folder, uri=self.uri)
         self._flush(row, {"cal.stage": "evaluate"})
         with self.writing():
             if checkpoint and not self._has_model(row):

@@ -79,6 +79,51 @@ def test_replayed_epochs_change_nothing(ledger: Ledger) -> None:
     assert [step for step, _ in history(ledger, run_id, "train/loss")] == [1, 2, 3, 4]
 
 
+def test_charts_get_every_tenth_epoch_and_all_validations_and_the_file_every_epoch(
+    ledger: Ledger,
+) -> None:
+    """Of 40 epochs: 1 and each fourth."""
+    run_id = ledger.start(seed(0))
+    known = {epoch: {"val/nll": 0.5} if epoch % 7 == 0 else {} for epoch in range(1, 41)}
+    ledger.log(run_id, [Epoch(e, 40, e, {"train/loss": 1 / e} | known[e]) for e in known])
+    ledger.finish(run_id, result(0.9))
+    shown = [step for step, _ in history(ledger, run_id, "train/loss")]
+    assert shown == [1, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40]
+    assert [step for step, _ in history(ledger, run_id, "val/nll")] == [7, 14, 21, 28, 35]
+    assert ledger.client.get_run(run_id).data.metrics["train/loss"] == 1 / 40
+    kept = ledger.run_curves(ledger.rows("s")[0].artifacts)
+    assert kept["train/loss"] == [(e, 1 / e) for e in range(1, 41)]
+
+
+def test_a_flush_cut_between_batches_is_completed_by_the_next_driver(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1,600 points, dead after the first 1,000: those left are the later ones of each metric."""
+    many = [Epoch(e, 4, e, {f"train/m{i}": float(e) for i in range(400)}) for e in (1, 2, 3, 4)]
+    dead = opened(home)
+    run_id = dead.start(seed(0))
+    whole, calls = dead.client.log_batch, []
+
+    def cut(*rest: object, **more: object) -> None:
+        calls.append(rest)
+        if len(calls) > 1:
+            raise OSError("power cut")
+        whole(*rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(dead.client, "log_batch", cut)
+    with pytest.raises(LedgerError, match="power"):
+        dead.log(run_id, many)
+    dead.close()
+    with opened(home) as ledger:
+        assert ledger.start(seed(0)) == run_id
+        ledger.log(run_id, many)
+        ledger.finish(run_id, result(0.9))
+        for name in ("train/m0", "train/m399"):
+            points = [(1, 1.0), (2, 2.0), (3, 3.0), (4, 4.0)]
+            assert history(ledger, run_id, name) == points
+        assert ledger.rows("s")[0].params["model.hidden"] == [64, 64]
+
+
 def test_a_row_left_running_is_taken_over_with_what_it_has(home: Path) -> None:
     """Its points were computed before; another machine's last digits must not double them."""
     dead = opened(home)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from mlflow.entities import Metric, Param, RunTag
 
 from cal.adapters.tracking import SINGLE, LedgerError, open_ledger
 from cal.adapters.tracking_ledger import Ledger
@@ -79,20 +80,21 @@ def test_an_aggregate_cut_short_is_completed_in_place(
     """Dead after the points and before the mark that says they are all there."""
     with opened(home) as dead:
         complete(dead, seed(0), 0.8)
-        whole = dead.client.set_tag
+        whole = dead.client.log_batch
 
-        def cut(run_id: str, key: str, value: str) -> None:
-            if not value.startswith("writing"):
+        def cut(run_id: str, metrics: list[Metric], **rest: list[Param] | list[RunTag]) -> None:
+            whole(run_id, metrics)
+            if rest.get("tags"):
                 raise OSError("power cut")
-            whole(run_id, key, value)
 
-        monkeypatch.setattr(dead.client, "set_tag", cut)
+        monkeypatch.setattr(dead.client, "log_batch", cut)
         with pytest.raises(LedgerError, match="power"):
             dead.aggregate("hw20", "cal", hashes=["cal-0"])
         first = dead.variant_runs(dead.ids["hw20"])["cal"].info.run_id
     with opened(home) as ledger:
         assert ledger.curves("s") == {}
         ledger.aggregate("hw20", "cal", hashes=["cal-0"])
+        assert ledger.curves("s") == ledger.means()
         run = ledger.variant_runs(ledger.ids["hw20"])["cal"]
         assert run.info.run_id == first
         assert history(ledger, first, "test/clean/accuracy") == [(0, 0.8)]
