@@ -10,6 +10,7 @@ from ablations.plan import Run
 from ablations.units import Network, representatives, unpacked
 from cal import footprint
 from cal.adapters import ray_cluster, ray_train
+from cal.allocator import keep_freed_memory
 from cal.config import Config
 from cal.footprint import Size
 
@@ -26,6 +27,7 @@ def sizes_of(runs: Sequence[Run], backend: Backend) -> dict[Network, Size]:
 
 def _measured(config: Config, *, gpus: float, free: float) -> Size:
     torch.set_num_threads(1)
+    keep_freed_memory()
     device = ray_train.device_of(gpus)
     if device != "cpu":
         free = footprint.free_bytes() * min(1.0, gpus)

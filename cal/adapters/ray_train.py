@@ -26,6 +26,7 @@ from ray.util.queue import Empty, Queue  # noqa: E402
 from torch import nn  # noqa: E402
 
 from cal import checkpoint  # noqa: E402
+from cal.allocator import keep_freed_memory  # noqa: E402
 from cal.parallel import Group  # noqa: E402
 from cal.records import Result  # noqa: E402
 from cal.running import Job, Keyed, resumable  # noqa: E402
@@ -62,6 +63,7 @@ def device_of(gpus: float) -> str:
 def _in_worker(jobs: Sequence[Job], gpus: float) -> Iterator[list[Keyed]]:
     """A pack of runs in a warm worker: one core, or its GPU."""
     torch.set_num_threads(1)
+    keep_freed_memory()
     try:
         yield from flushed(resumable(jobs, partial(Trainer, device=device_of(gpus))))
     except RuntimeError as error:

@@ -133,6 +133,6 @@ def test_the_bare_command_runs_and_stops(head: Head) -> None:
     process.stdout.close()
     assert f"ledger sqlite:///{head.home / 'cal-lab' / 'mlflow.db'}" in seen, seen[-3000:]
     assert "442 distinct runs" in seen
-    assert "backend worker (auto: small networks share warm workers)" in seen, seen[-3000:]
+    assert "backend packed (auto: small networks train many at once)" in seen, seen[-3000:]
     assert head.job("stop", job).returncode == 0
     assert "was stopped" in head.job("status", job).stdout
