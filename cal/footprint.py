@@ -14,13 +14,14 @@ from pathlib import Path
 
 import torch
 
+from cal.allocator import give_back_memory
 from cal.config import Config
 from cal.data import Parts, load
 from cal.evaluate import evaluate
 from cal.trainer import Trainer
 
 PART = 0.5  # of the free memory of a place that packs may take
-GAIN = 0.95  # twice the runs must train in less than this part of the time a run
+GAIN = 0.93  # twice the runs must train in less than this part of the time a run
 LARGEST = 1024  # replicas
 STEPS = 4  # timed at least; one goes before
 
@@ -68,6 +69,7 @@ def measure(config: Config, *, device: str, free: float) -> Measured:
     """Packs of this configuration in this process, until the next would not pay or not fit."""
     parts = [load(config.data, seed=config.seed + r) for r in range(2)]
     memory, replicas, step_s = list[int](), list[int](), list[float]()
+    give_back_memory()
     before = used(device)
     for size in (1, 2):
         reset_peak(device)

@@ -22,7 +22,7 @@ def test_memory_goes_along_a_line_through_one_and_two() -> None:
     assert measured([1, 1], first=30, second=20).bytes(24) == 30 * MIB
 
 
-def test_the_smallest_pack_within_five_percent_of_the_best_is_the_target() -> None:
+def test_the_smallest_pack_within_seven_percent_of_the_best_is_the_target() -> None:
     """8 runs at 1.04 ms are as good as 16 at 1.00; 4 at 1.3 are not."""
     size = choose(measured([3.0, 1.8, 1.3, 1.04, 1.0]), free=4096 * MIB)
     assert size.target == 8

@@ -1,0 +1,103 @@
+"""The bare loop computes what the trainer computes, so their times may be compared."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks.bare import Bare, Loop
+from cal.config import Config, parse
+from cal.data import load
+from cal.trainer import Trainer
+
+SMALL: dict[str, Any] = {
+    "data": {"labels_per_class": 20},
+    "cal": {"contribution": {"start": 0}},
+    "train": {"epochs": 5},
+}
+KEYPAD: dict[str, Any] = {
+    **SMALL,
+    "gamma": 0,
+    "data": {"name": "keypad", "labels_per_class": 20},
+    "model": {"encoder": "cnn"},
+}
+
+
+def dense(found: dict[str, Tensor], name: str, layer: str, m: int) -> dict[str, Tensor]:
+    """Linear ``name``.0 and LayerNorm ``name``.1 from modality m of a joined layer."""
+    given = {key: found[f"{layer}.{key}"][0, m].squeeze(0) for key in ("bias", "scale", "shift")}
+    weight = found[f"{layer}.weight"][0, m] if f"{layer}.weight" in found else None
+    first, second = (f"{name}.{i}" for i in (0, 1))
+    return {
+        f"{first}.weight": found[f"encoders.first.{m}"][0].T if weight is None else weight.T,
+        f"{first}.bias": given["bias"],
+        f"{second}.weight": given["scale"],
+        f"{second}.bias": given["shift"],
+    }
+
+
+def renamed(state: dict[str, Tensor], prefix: str, by: int) -> dict[str, Tensor]:
+    """``prefix``.i as ``prefix``.(i + by)."""
+    found = {}
+    for key, value in state.items():
+        number, name = key.removeprefix(f"{prefix}.").split(".")
+        found[f"{prefix}.{int(number) + by}.{name}"] = value
+    return found
+
+
+def weights(trainer: Trainer) -> dict[str, Tensor]:
+    """The trainer's only run as the bare network has it."""
+    found = {key: value.detach() for key, value in trainer.network.state_dict().items()}
+    state: dict[str, Tensor] = {}
+    for m in range(len(trainer.config.modalities)):
+        encoder = f"encoders.{m}"
+        if trainer.config.model.encoder == "mlp":
+            for i in range(len(trainer.config.model.hidden)):
+                state |= renamed(dense(found, encoder, f"encoders.layers.{i}", m), encoder, 3 * i)
+        else:
+            for i in range(len(trainer.config.model.channels)):
+                tower = f"encoders.towers.{m}.{i}"
+                state[f"{encoder}.{3 * i}.weight"] = found[f"{tower}.weight"][0]
+                state[f"{encoder}.{3 * i + 1}.weight"] = found[f"{tower}.scale"][0]
+                state[f"{encoder}.{3 * i + 1}.bias"] = found[f"{tower}.shift"][0]
+            last = 3 * len(trainer.config.model.channels) + 2
+            state |= renamed(dense(found, encoder, "encoders.last", m), encoder, last)
+        for ours, theirs in (("mean", "mean"), ("log_variance", "variance")):
+            state[f"{ours}.{m}.weight"] = found[f"slot.{theirs}_weight"][0, m].T
+            state[f"{ours}.{m}.bias"] = found[f"slot.{theirs}_bias"][0, m, 0]
+        state[f"heads.{m}.weight"] = found["head_weight"][0, m].T
+        state[f"heads.{m}.bias"] = found["head_bias"][0, m, 0]
+    state["fusion.weight"] = found["fusion.weight"][0].flatten(0, 1).T
+    state["fusion.bias"] = found["fusion.bias"][0, 0]
+    return state
+
+
+def loop(config: Config, trainer: Trainer) -> Loop:
+    """The bare loop where the trainer begins."""
+    bare = Loop(config, trainer.data[0])
+    bare.network.load_state_dict(weights(trainer))
+    return bare
+
+
+@pytest.mark.parametrize("tree", [SMALL, KEYPAD], ids=["views", "images"])
+def test_the_bare_loop_trains_what_the_trainer_trains(tree: dict[str, Any]) -> None:
+    """Twelve steps and more, the metric and k from step 0: rounding of sums in another order."""
+    config = parse(tree)
+    trainer = Trainer([config], data=[load(config.data, seed=0)])
+    bare = loop(config, trainer)
+    for _ in range(4):
+        for _ in trainer.epoch_steps():
+            bare.step()
+    assert bare.weights.max() - bare.weights.min() > 0.05  # the metric is at work
+    for name, expected in weights(trainer).items():
+        found = bare.network.state_dict()[name]
+        torch.testing.assert_close(found, expected, atol=2e-4, rtol=1e-3, msg=name)
+
+
+def test_the_bare_network_has_no_more_parameters_than_the_trainer_s() -> None:
+    for tree in (SMALL, KEYPAD):
+        config = parse(tree)
+        parts = load(config.data, seed=0)
+        ours = sum(p.numel() for p in Trainer([config], data=[parts]).network.parameters())
+        assert sum(p.numel() for p in Bare(config, parts).parameters()) == ours
