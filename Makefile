@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -c
 .DEFAULT_GOAL := help
-.PHONY: help ablation test lint ui env lock clean
+.PHONY: help ablation test lint bench ui env lock clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -33,6 +33,9 @@ test: lint  ## lint, types and the whole test suite; ARGS="-k name" selects
 
 lint: env  ## ruff and mypy
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
+
+bench: env  ## measure this machine: benchmarks/results, and README's table; ARGS="--only packing"
+	@exec $(RUN) -m benchmarks.run $(ARGS)
 
 ui: env  ## MLflow UI on loopback; prints the address of the newest study
 	@exec $(RUN) -m cal.adapters.tracking ui $(ARGS)

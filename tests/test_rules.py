@@ -19,7 +19,7 @@ LINES = 400
 # Where a library may be imported; nowhere else.
 HOMES = {
     "ray": ("cal/adapters/ray_*.py", "search_spaces/explore.py", "ablations/execute.py")
-    + ("cluster/*", "tests/integration/*"),
+    + ("benchmarks/raw_tune.py", "cluster/*", "tests/integration/*"),
     "mlflow": ("cal/adapters/tracking*.py", "tests/integration/*"),
     "optuna": ("search_spaces/*", "tests/contract/*", "tests/integration/*"),
     "cal.adapters": ("cal/adapters/*", "cal/train.py", "search_spaces/*", "ablations/*")

@@ -1,5 +1,6 @@
 """The bare loop computes what the trainer computes, so their times may be compared."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -7,6 +8,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.bare import Bare, Loop
+from benchmarks.run import left_out, rewritten
+from benchmarks.table import table
+from benchmarks.timing import Timing, interleaved, ratio
 from cal.config import Config, parse
 from cal.data import load
 from cal.trainer import Trainer
@@ -101,3 +105,47 @@ def test_the_bare_network_has_no_more_parameters_than_the_trainer_s() -> None:
         parts = load(config.data, seed=0)
         ours = sum(p.numel() for p in Trainer([config], data=[parts]).network.parameters())
         assert sum(p.numel() for p in Bare(config, parts).parameters()) == ours
+
+
+TIMES = {"cpu_ms": 6.0, "wall_ms": 6.5}
+FOUND: dict[str, Any] = {
+    "packing": {
+        "hw20": {
+            "times": {"bare": TIMES, "R=8": {"cpu_ms": 1.5, "wall_ms": 1.6}},
+            "ratio": {"R=8": {"cpu": 4.0, "wall": 4.1}},
+        },
+        "where": {"date": "2026-11-24", "machine": "m", "versions": {"torch": "2"}, "commit": "c"},
+    }
+}
+
+
+def test_the_table_shows_what_was_measured_and_nothing_else() -> None:
+    what = "six-view MLP (hw20), full CAL, R=8, against the bare loop"
+    assert table(FOUND).splitlines() == [
+        "| what | measured | |",
+        "|---|---|---|",
+        f"| {what} | 4.00 x | 6.00 -> 1.50 ms a step and run |",
+        "",
+        "2026-11-24, m; torch 2; commit c.",
+    ]
+    assert table({}).endswith("Nothing was measured yet.")
+
+
+def test_readme_keeps_all_but_its_table() -> None:
+    text = "before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n"
+    assert rewritten(text, "new") == "before\n<!-- bench -->\nnew\n<!-- /bench -->\nafter\n"
+
+
+def test_what_does_not_fit_says_why() -> None:
+    assert left_out("resnet18", slow=False) == "takes minutes: --slow"
+    assert left_out("packing", slow=False) is None
+
+
+def test_a_ratio_is_slow_over_fast_and_rounds_alternate() -> None:
+    order: list[str] = []
+    steps = {name: (partial(order.append, name), 1) for name in ("a", "b")}
+    found = interleaved(steps, rounds=3, seconds=1e-9)
+    assert order == ["a", "b", *["a", "b"] * 3]
+    assert all(0 <= timing.cpu_ms <= timing.cpu_median_ms for timing in found.values())
+    slow, fast = Timing(6.0, 8.0, 6.0, 6.0), Timing(2.0, 2.0, 3.0, 3.0)
+    assert ratio(slow, fast) == {"cpu": 3.0, "wall": 2.0, "cpu_of_medians": 4.0}

@@ -1,0 +1,150 @@
+"""A study end to end, with MLflow and its report, against raw Ray Tune over the bare loop.
+
+    python -m benchmarks.raw_tune
+
+Both train full CAL on hw20 for 300 steps a run and evaluate it under all 47 conditions, two at a
+time. Tune logs nothing and keeps no checkpoints. A command starts once: seconds a further run are
+those of a larger study beyond a smaller one.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "60")
+
+from cal.adapters import ray_cluster  # noqa: E402, I001  authentication comes before Ray
+
+import ray.tune  # noqa: E402
+import torch  # noqa: E402
+import yaml  # noqa: E402
+from torch import Tensor  # noqa: E402
+
+from benchmarks.bare import Loop  # noqa: E402
+from benchmarks.cases import REGIMES, regime  # noqa: E402
+from cal.data import conditions, corrupt, load  # noqa: E402
+
+PLACES = 2  # runs at a time
+SMALL, LARGE = 24, 96  # runs of the two studies
+
+
+def bare_run(seed: int) -> dict[str, float]:
+    """One run of the bare loop and its accuracy under every condition."""
+    torch.set_num_threads(1)
+    config = regime("hw20", seed=seed)
+    parts = load(config.data, seed=seed)
+    loop = Loop(config, parts)
+    for _ in range(loop.steps):
+        loop.step()
+    loop.network.eval()
+    labels = parts.report.labels
+
+    def accuracy(inputs: tuple[Tensor, ...]) -> float:
+        with torch.no_grad():
+            return float((loop.network.logits(inputs).argmax(-1) == labels).float().mean())
+
+    noisy = {c.name: accuracy(corrupt(parts, c)) for c in conditions(config)}
+    return noisy | {"clean": accuracy(parts.report.inputs)}
+
+
+def function(config: dict[str, int]) -> None:
+    """A function trainable: a process of its own for every trial."""
+    ray.tune.report(bare_run(config["seed"]))
+
+
+class Reused(ray.tune.Trainable):  # type: ignore[misc]
+    """A class trainable, whose process goes on to the next trial."""
+
+    def setup(self, config: dict[str, int]) -> None:
+        """Nothing is kept between trials but the process and what it loaded."""
+        self.seed = config["seed"]
+
+    def reset_config(self, new_config: dict[str, int]) -> bool:
+        """The next trial."""
+        self.seed = new_config["seed"]
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """The whole run."""
+        return bare_run(self.seed) | {"done": True}
+
+
+def tuned(runs: int, *, reuse: bool) -> float:
+    """Seconds of ``runs`` trials on a cluster that is there."""
+    with tempfile.TemporaryDirectory() as folder:
+        trainable = Reused if reuse else function
+        begin = time.perf_counter()
+        results = ray.tune.Tuner(
+            ray.tune.with_resources(trainable, {"cpu": 1}),
+            param_space={"seed": ray.tune.grid_search(list(range(runs)))},
+            tune_config=ray.tune.TuneConfig(
+                max_concurrent_trials=PLACES, reuse_actors=reuse, metric="clean", mode="max"
+            ),
+            run_config=ray.tune.RunConfig(storage_path=folder, verbose=0),
+        ).fit()
+        seconds = time.perf_counter() - begin
+    if results.errors or len(results) != runs:
+        raise RuntimeError(f"raw Tune: {len(results.errors)} of {runs} trials failed")
+    return seconds
+
+
+def study(runs: int) -> float:
+    """Seconds of our command for as many runs, in a new home; the store's tables are there."""
+    tree = {
+        "name": "speed",
+        "base": REGIMES["hw20"],
+        "regimes": {"hw20": {"seeds": runs // 2}},
+        "arms": {"cal": {}, "half": {"config": {"cal": {"acceleration": {"alpha": 0.5}}}}},
+        "contrasts": [{"arm": "cal", "reference": "half"}],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "speed.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+        variables = os.environ | {"CAL_HOME": folder}
+        for name in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI"):
+            variables.pop(name, None)
+        command = partial(subprocess.run, env=variables, check=True, capture_output=True)
+        base = [sys.executable, "-m", "ablations.full"]
+        words = ["--config", str(Path(folder, "speed.yaml")), "--workers", str(PLACES)]
+        # A store is made once in its life, not in every study.
+        command([*base, *words, "--seeds", "1", "train.epochs=1", "evaluate.noise=none"])
+        begin = time.perf_counter()
+        command([*base, *words, "--out", str(Path(folder, "out"))])
+        seconds = time.perf_counter() - begin
+        summary = json.loads(Path(folder, "out", "summary.json").read_text(encoding="utf-8"))
+    if summary["failed"]:
+        raise RuntimeError(f"our study: {len(summary['failed'])} runs failed")
+    return seconds
+
+
+def measure() -> dict[str, Any]:
+    """Seconds a run of each, whole and a further run, and how many times faster ours is."""
+    small, large = study(SMALL), study(LARGE)
+    ray_cluster.connect(cpus=PLACES)
+    try:
+        tuned(PLACES, reuse=True)  # what a first Tuner starts
+        reused, anew = tuned(SMALL, reuse=True), tuned(SMALL, reuse=False)
+        more = tuned(2 * SMALL, reuse=True)
+    finally:
+        ray_cluster.disconnect()
+    ours = {"whole": large / LARGE, "further": (large - small) / (LARGE - SMALL)}
+    theirs = {"anew": anew / SMALL, "reused": reused / SMALL, "further": (more - reused) / SMALL}
+    return {
+        "seconds_a_run": {"ours": ours, "tune": theirs},
+        "ratio": {
+            "whole study, Tune with new processes": theirs["anew"] / ours["whole"],
+            "whole study, Tune with reused actors": theirs["reused"] / ours["whole"],
+            "a further run, Tune with new processes": theirs["anew"] / ours["further"],
+            "a further run, Tune with reused actors": theirs["further"] / ours["further"],
+        },
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(), indent=1))

@@ -1,0 +1,75 @@
+"""README's table of measured ratios, from one results file. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Results = Mapping[str, Any]
+NETWORKS = {"hw20": "six-view MLP (hw20)", "keypad": "audio-visual CNN (keypad)"}
+
+
+def table(results: Results) -> str:
+    """Markdown; what was not measured has no row."""
+    rows = [*_packing(results), *_study(results), *_overhead(results), *_memory(results)]
+    head = ["| what | measured | |", "|---|---|---|"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows), "", _where(results)])
+
+
+def _packing(results: Results) -> Iterator[tuple[str, str, str]]:
+    for key, rival in (("packing", "the bare loop"), ("gpu", "one run at a time, on a GPU")):
+        for name, found in results.get(key, {}).items():
+            if name not in NETWORKS:
+                continue
+            times = found["times"]
+            slow = "bare" if "bare" in times else "R=1"
+            for size, ratio in found["ratio"].items():
+                ms = f"{times[slow]['cpu_ms']:.2f} -> {times[size]['cpu_ms']:.2f} ms a step and run"
+                what = f"{NETWORKS[name]}, full CAL, {size}, against {rival}"
+                yield what, f"{ratio['cpu']:.2f} x", ms
+
+
+def _study(results: Results) -> Iterator[tuple[str, str, str]]:
+    found = results.get("study")
+    if found is None:
+        return
+    ours, theirs = found["seconds_a_run"]["ours"], found["seconds_a_run"]["tune"]
+    seconds = {
+        "whole study, Tune with new processes": (theirs["anew"], ours["whole"]),
+        "whole study, Tune with reused actors": (theirs["reused"], ours["whole"]),
+        "a further run, Tune with new processes": (theirs["anew"], ours["further"]),
+        "a further run, Tune with reused actors": (theirs["further"], ours["further"]),
+    }
+    for name, ratio in found["ratio"].items():
+        slow, fast = seconds[name]
+        yield (
+            f"hw20 with MLflow and report, {name}",
+            f"{ratio:.1f} x",
+            f"{slow:.2f} -> {fast:.2f} s",
+        )
+
+
+def _overhead(results: Results) -> Iterator[tuple[str, str, str]]:
+    for key in ("overhead", "resnet18"):
+        for name, found in results.get(key, {}).items():
+            if "ratio" in found:
+                joint, cal = (found["times"][method]["cpu_ms"] for method in ("joint", "cal"))
+                times = f"{joint:.2f} -> {cal:.2f} ms"
+                yield f"CAL over joint training, {name}", f"{found['ratio']['cpu']:.2f}", times
+
+
+def _memory(results: Results) -> Iterator[tuple[str, str, str]]:
+    for name, found in results.get("memory", {}).items():
+        if name not in NETWORKS:
+            continue
+        for size, mib in found.items():
+            guess = f"predicted {mib['predicted_mib']:.0f} MiB"
+            yield f"memory, {NETWORKS[name]}, {size}", f"{mib['measured_mib']:.0f} MiB", guess
+
+
+def _where(results: Results) -> str:
+    found = [part["where"] for part in results.values() if "where" in part]
+    if not found:
+        return "Nothing was measured yet."
+    last = max(found, key=lambda where: str(where["date"]))
+    versions = ", ".join(f"{name} {number}" for name, number in last["versions"].items())
+    commits = ", ".join(sorted({str(where["commit"]) for where in found}))
+    return f"{last['date']}, {last['machine']}; {versions}; commit {commits}."
