@@ -150,7 +150,8 @@ def _state(run: Run) -> tuple[str, str]:
 
 def _digest(points: Sequence[Point]) -> str:
     """Sorted: the store gives a run's metrics back in an order of its own."""
-    return hashlib.sha256(json.dumps(sorted(points)).encode()).hexdigest()[:16]
+    ordered = sorted(points, key=lambda point: (point[0], point[2]))
+    return hashlib.sha256(json.dumps(ordered).encode()).hexdigest()[:16]
 
 
 def _points(metrics: Mapping[str, float], curves: Curves) -> list[Point]:

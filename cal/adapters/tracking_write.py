@@ -104,7 +104,8 @@ class Writer(Reader):
         tags = self._tags(seed) | {"cal.error": ""}
         log_points(self.client, before.run_id, (), start=before.start, tags=tags)
         self.client.update_run(before.run_id, status="RUNNING")
-        row = replace(before, status="RUNNING", error="", variants=seed.variants)
+        known = {**before.tags, **tags}
+        row = replace(before, status="RUNNING", error="", variants=seed.variants, tags=known)
         return OpenRow(row, stored=last_steps(self.client, run))
 
     def _tags(self, seed: Seed) -> dict[str, str]:
