@@ -114,14 +114,16 @@ def _train(plan: "Plan", options: argparse.Namespace, ledger: "Ledger") -> None:
     for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
         cli.say(line)
     cli.say(f"backend {backend.name} ({backend.why}), {gpus:g} GPUs a worker")
+    packed = backend.name == "packed"
+    measured = sizing.sizes_of(runs, backend) if packed else ()  # beside the preflight
     cli.say("preflight: does every switch act?")
     for line in preflight.check(plan, over=ray_cluster.each):
         cli.say(f"  {line}")
     done, places = len(plan.runs) - len(runs), backends.places(backend)
     work: list[units.Unit] = [(run,) for run in runs]
-    if backend.name == "packed":
-        cli.say("measuring how many runs to train at once")
-        sizes = sizing.sizes_of(runs, backend)
+    if packed:
+        cli.say("how many runs to train at once, measured:")
+        sizes = dict(measured)
         work = units.packed(runs, sizes, places=places)
         for line in sizing.lines(runs, sizes, work):
             cli.say(f"  {line}")

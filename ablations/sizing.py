@@ -15,14 +15,14 @@ from cal.config import Config
 from cal.footprint import Size
 
 
-def sizes_of(runs: Sequence[Run], backend: Backend) -> dict[Network, Size]:
-    """The size of packs for each network of the runs that can be packed."""
+def sizes_of(runs: Sequence[Run], backend: Backend) -> Iterator[tuple[Network, Size]]:
+    """The size of packs for each network of the runs that can be packed, being measured."""
     found = representatives(runs)
     gpus = backend.gpus or 0.0
     free = ray_cluster.memory() / max(1, places(backend))
     task = partial(_measured, gpus=gpus, free=free)
     measured = ray_cluster.each(task, [run.config for run in found.values()], gpus=gpus)
-    return dict(zip(found, measured, strict=True))
+    return zip(found, measured, strict=True)
 
 
 def _measured(config: Config, *, gpus: float, free: float) -> Size:

@@ -17,7 +17,7 @@ from cal.data import Condition, Parts, conditions, corrupt, robust
 from cal.model.network import Network
 from cal.records import Predictions, Result
 
-CHUNK = 1024  # rows of one forward pass of each replica
+CHUNK = 128  # rows of one forward pass of each replica: larger maps leave the cache
 BINS = 15  # of the expected calibration error
 
 

@@ -119,10 +119,10 @@ def slots(resource: str = "CPU") -> float:
 
 
 def each(function: Callable[[T], U], items: Iterable[T], *, gpus: float = 0.0) -> Iterator[U]:
-    """``map`` by tasks of the cluster, a CPU and ``gpus`` GPUs each."""
+    """``map`` by tasks of the cluster, a CPU and ``gpus`` GPUs each; they begin at once."""
     task: Any = ray.remote(num_cpus=1, num_gpus=gpus)(_apply)
-    for reference in [task.remote(function, item) for item in items]:
-        yield ray.get(reference)
+    references = [task.remote(function, item) for item in items]
+    return (ray.get(reference) for reference in references)
 
 
 def _apply(function: Callable[[T], U], item: T) -> U:
