@@ -101,9 +101,12 @@ class Progress:
         return f"{minutes} min {rest:02d} s"
 
     def headline(self) -> str:
-        """One line: done, failed, time left."""
+        """One line: done, failed, under way, time left."""
         failed = f", {self.failed} failed" if self.failed else ""
-        return f"{self.done} of {self.total} runs{failed}, {self.time_left()} left"
+        parts = [record.epoch / record.epochs for _, record in self.now.values() if record]
+        share = sum(parts) / len(parts) if parts else 0.0
+        now = f", {len(parts)} under way ({share:.0%})" if parts else ""
+        return f"{self.done} of {self.total} runs{failed}{now}, {self.time_left()} left"
 
     def _show(self) -> None:
         if self.live is not None:

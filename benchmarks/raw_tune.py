@@ -87,7 +87,13 @@ def tuned(runs: int, *, reuse: bool) -> float:
             tune_config=ray.tune.TuneConfig(
                 max_concurrent_trials=PLACES, reuse_actors=reuse, metric="clean", mode="max"
             ),
-            run_config=ray.tune.RunConfig(storage_path=folder, verbose=0),
+            run_config=ray.tune.RunConfig(
+                storage_path=folder,
+                verbose=0,
+                checkpoint_config=ray.tune.CheckpointConfig(checkpoint_at_end=False)
+                if reuse
+                else None,
+            ),
         ).fit()
         seconds = time.perf_counter() - begin
     if results.errors or len(results) != runs:

@@ -132,6 +132,13 @@ def rewritten(readme: str, lines: str) -> str:
     return f"{readme[: start + len(MARKS[0])]}\n{lines}\n{readme[end:]}"
 
 
+def save(found: Results) -> None:
+    """Today's file of this machine."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{where()['date']}-{machine()}.json"
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--only", choices=tuple(BENCHMARKS), help="one benchmark")
@@ -147,11 +154,7 @@ def main() -> None:
         print(f"{name}: {reason or 'measuring'}", flush=True)
         if reason is None:
             found[name] = BENCHMARKS[name]() | {"where": where()}
-    RESULTS.mkdir(exist_ok=True)
-    if names:
-        path = RESULTS / f"{where()['date']}-{machine()}.json"
-        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        print(path.relative_to(ROOT))
+            save(found)
     lines = table(found)
     README.write_text(rewritten(_text(README), lines), encoding="utf-8")
     print(lines)

@@ -45,6 +45,7 @@ def test_runs_of_a_pack_share_its_time(clock: list[float]) -> None:
     for item in runs[:4]:
         told.started(item, beside=4)
         told.epoch(item, epoch(1))
+    assert told.headline() == "0 of 8 runs, 4 under way (25%), - left"  # epoch 1 of 4
     clock[0] += 20
     for item in runs[:4]:
         told.ended(item, "")
