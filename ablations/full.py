@@ -4,6 +4,7 @@ Give the command again after any interruption: it does only what is missing.
 """
 
 import argparse
+import gc
 import shlex
 import sys
 import time
@@ -127,6 +128,7 @@ def _train(plan: "Plan", options: argparse.Namespace, ledger: "Ledger") -> None:
         work = units.packed(runs, sizes, places=places)
         for line in sizing.lines(runs, sizes, work):
             cli.say(f"  {line}")
+    gc.freeze()  # what was imported stays: a collection need not look at it again and again
     with Progress(runs, done=done, places=places) as progress:
         execute.execute(work, ledger, backend=backend, listener=progress)
     ray_cluster.disconnect()
@@ -142,14 +144,14 @@ def _tell(plan: "Plan", ledger: "Ledger", out: Path, begin: float) -> int:
     cli.say("aggregating over seeds")
     for _ in execute.aggregate(plan, ledger):
         pass
-    entries, curves = ledger.rows(plan.study), ledger.curves(plan.study)
+    entries = [row for regime in plan.regimes for row in ledger.entries(regime).values()]
     provenance = report.provenance_of(
         command=shlex.join(["python", "-m", "ablations.full", *sys.argv[1:]]),
         git=(entry.tags.get("cal.git", "") for entry in entries),
         wall_s=round(time.monotonic() - begin, 1),
     )
     rows = rows_of(plan, entries)
-    summary, names = report.write_report(plan, rows, curves, out=out, provenance=provenance)
+    summary, names = report.write_report(plan, rows, ledger.means(), out=out, provenance=provenance)
     ledger.report({name: out / name for name in names}, note=wording.note(summary))
     pages, store = ledger.view(), hidden(home.tracking_uri())
     show(answer_table(summary))
