@@ -95,7 +95,7 @@ class Versions:
     table: dict[str, tuple[int, ...]]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def versions(parts: Parts, noise: tuple[Condition, ...]) -> Versions:
     """Made once for all runs of a process on the same data and seed: most conditions touch one
     modality, so the encoders see far fewer inputs than there are conditions x modalities.
