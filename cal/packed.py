@@ -70,7 +70,7 @@ def packs(configs: Sequence[Config], *, target: int, largest: int) -> list[list[
     for _, group in groupby(order, key=label.__getitem__):
         for part in _even(list(group), target=target, most=most):
             joined = (parts[-1] if parts else []) + part
-            small = parts and 2 * min(len(parts[-1]), len(part)) < target and len(joined) <= most
+            small = parts and 2 * min(len(parts[-1]), len(part)) <= target and len(joined) <= most
             if small and _fit([configs[i] for i in joined]):
                 parts[-1] = joined
             else:

@@ -56,7 +56,6 @@ def ids_of(data: Data, *, seed: int) -> Split:
     return split(_labels(data.name), data, seed=seed)
 
 
-@lru_cache(maxsize=1024)
 def fingerprint(data: Data, *, seed: int) -> str:
     """SHA-256 of content, options and sample ids of every part, as in ``Parts``."""
     ids = ids_of(data, seed=seed)
