@@ -150,11 +150,10 @@ def _doubled(config: Config) -> Iterator[tuple[str, Config]]:
     even where beta is never applied.
     """
     for mechanism, strength in (("acceleration", "alpha"), ("bottleneck", "beta")):
-        section = getattr(config.cal, mechanism) if config.method == "cal" else None
-        if section is not None and section.enabled:
+        section = getattr(config.mechanisms, mechanism)
+        if section.enabled:
             more = section.model_copy(update={strength: 2 * getattr(section, strength)})
-            assert config.cal is not None
-            cal = config.cal.model_copy(update={mechanism: more})
+            cal = config.mechanisms.model_copy(update={mechanism: more})
             yield mechanism, config.model_copy(update={"cal": cal})
 
 

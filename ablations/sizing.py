@@ -19,7 +19,7 @@ def sizes_of(runs: Sequence[Run], backend: Backend) -> Iterator[tuple[Network, S
     """The size of packs for each network of the runs that can be packed, being measured."""
     found = representatives(runs)
     gpus = backend.gpus or 0.0
-    free = ray_cluster.memory() / max(1, places(backend))
+    free = ray_cluster.memory() / places(backend)
     task = partial(_measured, gpus=gpus, free=free)
     measured = ray_cluster.each(task, [run.config for run in found.values()], gpus=gpus)
     return zip(found, measured, strict=True)

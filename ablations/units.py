@@ -1,7 +1,7 @@
 """What goes to a worker at once: packs of runs, the longest first; or single runs."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,12 +40,7 @@ def _work(config: Config) -> int:
 
 def unpacked(runs: Sequence[Run]) -> dict[str, int]:
     """Why runs go alone, and how many."""
-    reasons: dict[str, int] = defaultdict(int)
-    for run in runs:
-        reason = alone(run.config)
-        if reason:
-            reasons[reason] += 1
-    return dict(reasons)
+    return dict(Counter(reason for run in runs if (reason := alone(run.config))))
 
 
 def packed(runs: Sequence[Run], sizes: Mapping[Network, Size], *, places: int) -> list[Unit]:

@@ -128,6 +128,13 @@ class Cal(Section):
     bottleneck: Bottleneck = Bottleneck()
 
 
+OFF = Cal(
+    contribution=Contribution(enabled=False),
+    acceleration=Acceleration(enabled=False),
+    bottleneck=Bottleneck(enabled=False),
+)
+
+
 class OgmGe(Section):
     """OGM-GE (Peng et al. 2022): alpha of the modulation and the generalisation noise."""
 
@@ -180,6 +187,11 @@ class Config(Section):
     def modalities(self) -> tuple[str, ...]:
         """Names of the M modalities of the configured data set."""
         return MODALITIES[self.data.name]
+
+    @property
+    def mechanisms(self) -> Cal:
+        """CAL's section as it acts: all three off under another method."""
+        return self.cal if self.method == "cal" and self.cal is not None else OFF
 
     @model_validator(mode="after")
     def _check(self) -> "Config":

@@ -3,7 +3,7 @@
 Legend: R replicas, M modalities, B samples, K classes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -33,16 +33,18 @@ class Labelled(Protocol):
         """[R, N]."""
 
 
+def chunks(inputs: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """M tensors [R, N, ...], ``CHUNK`` samples at a time."""
+    for start in range(0, inputs[0].shape[1], CHUNK):
+        yield [x[:, start : start + CHUNK] for x in inputs]
+
+
 @torch.no_grad()
 def log_probabilities(network: Network, inputs: Sequence[Tensor]) -> Tensor:
     """log p [R, N, K] of the fused head on M tensors [R, N, ...], in evaluation mode."""
     was_training = network.training
     network.eval()
-    size = inputs[0].shape[1]
-    parts = []
-    for start in range(0, size, CHUNK):
-        rows = [x[:, start : start + CHUNK] for x in inputs]
-        parts.append(network.fusion(network.latents(rows)).log_softmax(-1))
+    parts = [network.fusion(network.latents(rows)).log_softmax(-1) for rows in chunks(inputs)]
     network.train(was_training)
     return torch.cat(parts, 1)
 
@@ -105,9 +107,11 @@ def versions(parts: Parts, noise: tuple[Condition, ...]) -> Versions:
     for condition in noise:
         picks = []
         for seen, x in zip(found, corrupt(parts, condition), strict=True):
-            if x is not seen[0]:
+            if x is seen[0]:
+                picks.append(0)
+            else:
+                picks.append(len(seen))
                 seen.append(x)
-            picks.append(len(seen) - 1 if x is not seen[0] else 0)
         table[condition.name] = tuple(picks)
     return Versions(tuple(map(tuple, found)), table)
 
@@ -118,21 +122,14 @@ def latents(network: Network, replicas: Sequence[Versions], device: torch.device
     clean one.
     """
     network.eval()
-    count = max(map(len, replicas[0].inputs))
-    size = replicas[0].inputs[0][0].shape[0]
+    counts = [len(tensors) for tensors in replicas[0].inputs]
     found = []
-    for v in range(count):
-        columns = [
-            [own.inputs[m][v if v < len(own.inputs[m]) else 0] for own in replicas]
-            for m in range(len(replicas[0].inputs))
+    for v in range(max(counts)):
+        inputs = [
+            torch.stack([own.inputs[m][v if v < count else 0] for own in replicas]).to(device)
+            for m, count in enumerate(counts)
         ]
-        parts = [
-            network.latents(
-                [torch.stack([x[i : i + CHUNK] for x in c]).to(device) for c in columns]
-            )
-            for i in range(0, size, CHUNK)
-        ]
-        found.append(torch.cat(parts, 2))
+        found.append(torch.cat([network.latents(rows) for rows in chunks(inputs)], 2))
     return found
 
 

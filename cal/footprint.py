@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -68,27 +68,23 @@ def choose(found: Measured, *, free: float) -> Size:
 def measure(config: Config, *, device: str, free: float) -> Measured:
     """Packs of this configuration in this process, until the next would not pay or not fit."""
     parts = [load(config.data, seed=config.seed + r) for r in range(2)]
-    memory, replicas, step_s = list[int](), list[int](), list[float]()
+    memory, step_s = list[int](), list[float]()
     give_back_memory()
     before = used(device)
     for size in (1, 2):
         reset_peak(device)
         trainer = _trainer(config, parts, size, device)
-        seconds = _seconds(trainer)
+        step_s.append(_seconds(trainer))
         evaluate(trainer.network, trainer.configs, trainer.data, trainer.device)
         memory.append(max(0, peak(device) - before))
-        replicas.append(size)
-        step_s.append(seconds)
-    found = Measured((), (), (memory[0], memory[1]))
-    while _goes_on(step_s) and found.bytes(2 * replicas[-1]) <= PART * free:
-        replicas.append(2 * replicas[-1])
-        step_s.append(_seconds(_trainer(config, parts, replicas[-1], device)))
-    return Measured(tuple(replicas), tuple(step_s), found.memory)
-
-
-def _goes_on(step_s: Sequence[float]) -> bool:
-    """Whether the last doubling paid."""
-    return len(step_s) < 2 or step_s[-1] < GAIN * step_s[-2]
+    found = Measured((1, 2), tuple(step_s), (memory[0], memory[1]))
+    while found.step_s[-1] < GAIN * found.step_s[-2]:
+        size = 2 * found.replicas[-1]
+        if found.bytes(size) > PART * free:
+            break
+        seconds = _seconds(_trainer(config, parts, size, device))
+        found = replace(found, replicas=(*found.replicas, size), step_s=(*found.step_s, seconds))
+    return found
 
 
 def _trainer(config: Config, parts: Sequence[Parts], replicas: int, device: str) -> Trainer:

@@ -26,12 +26,12 @@ def row(
 
 
 def stacked(rows: Sequence[Tensors], *, otherwise: Tensors) -> dict[str, Tensor]:
-    """The rows as one pack; what a member lacks is taken from ``otherwise`` [R, ...]."""
-    if len(rows) == 1:
-        return {name: rows[0].get(name, value) for name, value in otherwise.items()}
+    """The rows as one pack, copied; what a member lacks is taken from ``otherwise`` [R, ...]."""
     return {
-        name: torch.cat([own.get(name, value[r : r + 1].cpu()) for r, own in enumerate(rows)])
+        name: torch.cat(
+            [own[name] if name in own else value[r : r + 1].cpu() for r, own in enumerate(rows)]
+        )
         if value.dim()
-        else next(own[name] for own in rows if name in own)
+        else next(own[name] for own in rows if name in own).clone()
         for name, value in otherwise.items()
     }

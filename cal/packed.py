@@ -64,7 +64,7 @@ def packs(configs: Sequence[Config], *, target: int, largest: int) -> list[list[
     has it on, so packs mix only where few runs are alike.
     """
     most = min(2 * target, largest)
-    label = [repr((*_measured(c), c.cal is not None and c.cal.bottleneck.enabled)) for c in configs]
+    label = [repr((*_measured(c), c.mechanisms.bottleneck.enabled)) for c in configs]
     order = sorted(range(len(configs)), key=label.__getitem__)
     parts: list[list[int]] = []
     for _, group in groupby(order, key=label.__getitem__):

@@ -28,7 +28,6 @@ from torch import nn  # noqa: E402
 from cal import checkpoint  # noqa: E402
 from cal.allocator import keep_freed_memory  # noqa: E402
 from cal.parallel import Group  # noqa: E402
-from cal.records import Result  # noqa: E402
 from cal.running import Job, Keyed, resumable  # noqa: E402
 from cal.trainer import Trainer  # noqa: E402
 
@@ -42,7 +41,7 @@ def flushed(records: Iterator[Keyed]) -> Iterator[list[Keyed]]:
     last = time.monotonic()
     for keyed in records:
         batch.append(keyed)
-        if isinstance(keyed[1], Result) or time.monotonic() - last >= FLUSH_S:
+        if time.monotonic() - last >= FLUSH_S:
             yield batch
             batch, last = [], time.monotonic()
     if batch:

@@ -58,7 +58,10 @@ def ids_of(data: Data, *, seed: int) -> Split:
 
 def fingerprint(data: Data, *, seed: int) -> str:
     """SHA-256 of content, options and sample ids of every part, as in ``Parts``."""
-    ids = ids_of(data, seed=seed)
+    return _fingerprint(data, ids_of(data, seed=seed))
+
+
+def _fingerprint(data: Data, ids: Split) -> str:
     digest = hashlib.sha256(json.dumps(SHA256[data.name], sort_keys=True).encode())
     digest.update(json.dumps(data.model_dump(mode="json"), sort_keys=True).encode())
     for part in (ids.train, ids.probe, ids.select, ids.report):
@@ -74,7 +77,7 @@ def load(data: Data, *, seed: int) -> Parts:
     """
     raw = DATA_SETS[data.name](data)
     names = MODALITIES[data.name]
-    ids = ids_of(data, seed=seed)
+    ids = split(raw.labels, data, seed=seed)
     fit = np.setdiff1d(ids.train, ids.probe)  # alike whether or not the probe is trained on too
     moments = [_moments(x[fit], per_feature=raw.per_feature) for x in raw.inputs]
     inputs = [
@@ -95,7 +98,7 @@ def load(data: Data, *, seed: int) -> Parts:
         high=tuple(torch.from_numpy(high) for _, high in ranges),
         classes=int(raw.labels.max()) + 1,
         modalities=names,
-        fingerprint=fingerprint(data, seed=seed),
+        fingerprint=_fingerprint(data, ids),
         audio_at_snr=audio,
         source=raw.source,
     )

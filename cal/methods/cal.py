@@ -12,24 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cal.config import Acceleration, Bottleneck, Cal, Config, Contribution
+from cal.config import Cal, Config
 from cal.losses import weighted_kl
 from cal.mechanisms import acceleration, bottleneck, contribution
 from cal.methods.joint import Batch, Joint, Look, Mean
 from cal.methods.metric import Metric, UniformMetric, section_of
 
 COLLAPSE_NATS = 0.1
-NEUTRAL = Cal(
-    contribution=Contribution(enabled=False),
-    acceleration=Acceleration(enabled=False),
-    bottleneck=Bottleneck(enabled=False),
-)
 
 
 def applied(config: Config) -> str | None:
     """What k scales, ``gradient`` or ``learning_rate``; None where nothing is accelerated."""
-    section = config.cal.acceleration if config.method == "cal" and config.cal else None
-    if section is None or not section.enabled:
+    section = config.mechanisms.acceleration
+    if not section.enabled:
         return None
     return acceleration.resolve(section.apply, optimiser=config.optim.name)
 
@@ -44,13 +39,13 @@ class ContributionGuided(Joint):
         super().__init__(configs)
         if any(c.method == "cal" and c.cal is None for c in configs):
             raise ValueError("cal: given null; method=cal needs this section")
-        self.sections = [c.cal if c.method == "cal" and c.cal else NEUTRAL for c in configs]
+        self.sections = [config.mechanisms for config in configs]
         metric = Metric if any(section_of(c) is not None for c in configs) else UniformMetric
         self.metric = metric(configs)
-        kinds = {applied(config) for config in configs} - {None}
+        kinds = {scaled for config in configs if (scaled := applied(config)) is not None}
         if len(kinds) > 1:
             raise ValueError("cal.acceleration.apply: the runs of one pack share it")
-        self.apply = next(iter(kinds), None) or "gradient"
+        self.apply = next(iter(kinds), "gradient")
         alpha = [s.acceleration.alpha if s.acceleration.enabled else 0.0 for s in self.sections]
         self.alpha = torch.tensor(alpha)
         self.stochastic = [s.bottleneck.enabled for s in self.sections]

@@ -19,8 +19,8 @@ AVERAGES = ("information", "confidence", "accuracy", "best")
 
 def section_of(config: Config) -> Contribution | None:
     """The metric's section where it is on."""
-    section = config.cal.contribution if config.method == "cal" and config.cal else None
-    return section if section is not None and section.enabled else None
+    section = config.mechanisms.contribution
+    return section if section.enabled else None
 
 
 def kind(config: Config) -> tuple[object, ...] | None:

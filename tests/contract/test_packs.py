@@ -1,6 +1,7 @@
 """A run does not notice its company: packs of any size and mixture, leaving, failing, resuming."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,20 @@ def test_members_at_different_epochs_wait_for_each_other(tmp_path: Path) -> None
     found = told(work, build=build)
     assert built == [1, 2, 3]
     assert [len(records) for records in found.values()] == [5, 5, 5]
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_state_that_was_loaded_is_not_trained_on(size: int, optimiser: str) -> None:
+    """Buffers are updated in place: the trainer has copies of its own."""
+    configs = mixed(size, merge(VIEWS, {"optim": {"name": optimiser, "lr": 1e-3}}))
+    first, second = Trainer(configs), Trainer(configs)
+    next(first.records())
+    states = first.states()
+    kept = deepcopy(states)
+    second.load_states(states)
+    next(second.records())
+    assert_same(states, kept)
 
 
 def test_states_of_other_moments_are_refused() -> None:
