@@ -8,7 +8,8 @@ import gc
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,11 @@ from cal import cli, home
 from cal.config import assignments
 
 if TYPE_CHECKING:
-    from ablations.plan import Plan
+    from ablations.backend import Backend
+    from ablations.plan import Plan, Run
+    from ablations.units import Network
     from cal.adapters.tracking_ledger import Ledger
+    from cal.footprint import Size
 
 EXAMPLES = """examples:
   python -m ablations.full                          the default study on the embedded data
@@ -80,11 +84,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return cli.DONE
     out = home.resolve(options.out)
     from ablations.report import check_out
-    from cal.adapters.tracking import Variant, hidden, open_ledger
+    from cal.adapters.tracking import Variant, hidden, is_new, open_ledger
 
     print(f"ledger {hidden(home.tracking_uri())}\nreport goes to {out}", flush=True)
     check_out(out)
     variants = [Variant(arm.name, arm.title, "", arm.switches) for arm in plan.arms]
+    # A new store lacks every run: it is made while the cluster is looking at the plan.
+    ready = _prepare(plan, options, plan.runs) if is_new(home.tracking_uri()) else None
+    from ablations.execute import missing
+
     with open_ledger(home.tracking_uri(), artifacts=home.artifacts(), progress=cli.say) as ledger:
         ledger.begin(
             plan.study,
@@ -93,20 +101,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
             plan=to_json(plan),
             title=plan.title,
         )
-        _train(plan, options, ledger)
+        runs = missing(plan, ledger)
+        if runs:
+            ready = ready or _prepare(plan, options, runs)
+            _train(runs, ready, ledger, done=len(plan.runs) - len(runs))
         return _tell(plan, ledger, out, begin)
 
 
-def _train(plan: "Plan", options: argparse.Namespace, ledger: "Ledger") -> None:
-    """Preflight and execute what the ledger lacks."""
+@dataclass(frozen=True)
+class _Ready:
+    """A cluster at work on what is asked before runs are trained."""
+
+    backend: "Backend"
+    passed: Iterator[str]  # lines of the preflight
+    sizes: Iterator[tuple["Network", "Size"]]  # of packs
+
+
+def _prepare(plan: "Plan", options: argparse.Namespace, runs: Sequence["Run"]) -> _Ready:
+    """Connect, choose the backend, begin the preflight and the measurements."""
     from ablations import backend as backends
-    from ablations import execute, preflight, sizing, units
-    from ablations.progress import Progress
+    from ablations import preflight, sizing
     from cal.adapters import ray_cluster
 
-    runs = execute.missing(plan, ledger)
-    if not runs:
-        return
     asked = backends.Backend(options.backend, options.workers, options.gpus_per_run)
     cli.say(ray_cluster.connect(cpus=options.workers))
     backend = backends.choose(plan, asked, devices=ray_cluster.slots("GPU"))
@@ -115,16 +131,26 @@ def _train(plan: "Plan", options: argparse.Namespace, ledger: "Ledger") -> None:
     for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
         cli.say(line)
     cli.say(f"backend {backend.name} ({backend.why}), {gpus:g} GPUs a worker")
-    packed = backend.name == "packed"
-    measured = sizing.sizes_of(runs, backend) if packed else ()  # beside the preflight
+    passed = preflight.check(plan, over=ray_cluster.each)
+    sizes = sizing.sizes_of(runs, backend) if backend.name == "packed" else iter(())
+    return _Ready(backend, passed, sizes)
+
+
+def _train(runs: "Sequence[Run]", ready: _Ready, ledger: "Ledger", *, done: int) -> None:
+    """Execute what the ledger lacks once the preflight passed; ``done`` runs are there already."""
+    from ablations import backend as backends
+    from ablations import execute, sizing, units
+    from ablations.progress import Progress
+    from cal.adapters import ray_cluster
+
+    backend, places = ready.backend, backends.places(ready.backend)
     cli.say("preflight: does every switch act?")
-    for line in preflight.check(plan, over=ray_cluster.each):
+    for line in ready.passed:
         cli.say(f"  {line}")
-    done, places = len(plan.runs) - len(runs), backends.places(backend)
     work: list[units.Unit] = [(run,) for run in runs]
-    if packed:
+    if backend.name == "packed":
         cli.say("how many runs to train at once, measured:")
-        sizes = dict(measured)
+        sizes = dict(ready.sizes)
         work = units.packed(runs, sizes, places=places)
         for line in sizing.lines(runs, sizes, work):
             cli.say(f"  {line}")

@@ -90,10 +90,14 @@ def check_workers_of(plan: Plan, *, workers: int, gpus: float) -> None:
 def check(plan: Plan, *, over: Map = map) -> Iterator[str]:
     """Yields a line per regime when it passed. Raises ``ConfigError`` naming every dead switch.
 
-    ``over``: the map that looks at the regimes.
+    ``over``: the map that looks at the regimes; one that works ahead begins now.
     """
+    return _passed(plan.regimes, over(partial(look, plan), plan.regimes))
+
+
+def _passed(regimes: Iterable[str], found: Iterable[list[str]]) -> Iterator[str]:
     dead: list[str] = []
-    for regime, faults in zip(plan.regimes, over(partial(look, plan), plan.regimes), strict=True):
+    for regime, faults in zip(regimes, found, strict=True):
         dead += faults
         if not faults:
             yield f"{regime}: every switch acts, neutral forms are bit-equal"

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # Reports are polled at this interval; the default of 2 s makes short epochs wait (Ray 2.60).
 os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
@@ -19,9 +19,7 @@ os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
 from cal.adapters import ray_cluster  # noqa: E402, F401, I001  authentication comes before Ray
 
 import ray  # noqa: E402
-import ray.train  # noqa: E402
 import torch  # noqa: E402
-from ray.train.torch import TorchTrainer, get_device  # noqa: E402
 from ray.util.queue import Empty, Queue  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -31,6 +29,11 @@ from cal.parallel import Group  # noqa: E402
 from cal.running import Job, Keyed, resumable  # noqa: E402
 from cal.trainer import Trainer  # noqa: E402
 
+if TYPE_CHECKING:
+    from ray.train import RunConfig
+    from ray.train.torch import TorchTrainer
+
+# Ray Train is imported where it is used: .7 s in every process, and packed runs do without.
 FLUSH_S = 0.25  # records of fast epochs travel together
 MAX_FAILURES = 3
 
@@ -97,6 +100,8 @@ def train_records(job: Job, *, workers: int, gpus: float = 0.0) -> Iterator[list
     A worker that dies is replaced and goes on from the checkpoint. Raises what the training
     raised once its failures are used up.
     """
+    from ray import train
+
     channel = Queue(actor_options={"num_cpus": 0})
     ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
@@ -106,10 +111,10 @@ def train_records(job: Job, *, workers: int, gpus: float = 0.0) -> Iterator[list
 
     def fit() -> None:
         try:
-            run = ray.train.RunConfig(
+            run = train.RunConfig(
                 name=name,
                 storage_path=storage,
-                failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
+                failure_config=train.FailureConfig(max_failures=MAX_FAILURES),
             )
             _trainer(job, channel, run, workers=workers, gpus=gpus).fit()
             ended.put(None)
@@ -135,13 +140,16 @@ def train_records(job: Job, *, workers: int, gpus: float = 0.0) -> Iterator[list
 
 
 def _trainer(
-    job: Job, channel: Queue, run: ray.train.RunConfig, *, workers: int, gpus: float
-) -> TorchTrainer:
+    job: Job, channel: Queue, run: "RunConfig", *, workers: int, gpus: float
+) -> "TorchTrainer":
+    from ray.train import ScalingConfig
+    from ray.train.torch import TorchTrainer
+
     resources = {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})
     return TorchTrainer(
         _loop,
         train_loop_config={"job": job, "channel": channel},
-        scaling_config=ray.train.ScalingConfig(
+        scaling_config=ScalingConfig(
             num_workers=workers, use_gpu=gpus > 0, resources_per_worker=resources
         ),
         run_config=run,
@@ -150,8 +158,11 @@ def _trainer(
 
 def _loop(settings: dict[str, Any]) -> None:
     """``train_loop_per_worker``: rank 0 writes checkpoints and sends records."""
+    from ray import train
+    from ray.train.torch import get_device
+
     job: Job = settings["job"]
-    context = ray.train.get_context()
+    context = train.get_context()
     group = Group(context.get_world_rank(), context.get_world_size())
     torch.set_num_threads(1)
     device = get_device()
@@ -160,7 +171,7 @@ def _loop(settings: dict[str, Any]) -> None:
     for batch in flushed(resumable([job], build, group=group)):
         if group.rank == 0:
             settings["channel"].put(batch)
-    ray.train.report({"epoch": job.config.train.epochs})
+    train.report({"epoch": job.config.train.epochs})
 
 
 def _distributed(network: nn.Module) -> nn.Module:

@@ -23,7 +23,7 @@ from cal.adapters.tracking_rows import (
     Seed,
     Variant,
 )
-from cal.adapters.tracking_store import Progress, hidden
+from cal.adapters.tracking_store import Progress, absolute, check, hidden
 
 if TYPE_CHECKING:
     from cal.adapters.tracking_ledger import Ledger
@@ -40,8 +40,14 @@ __all__ = [
     "Seed",
     "Variant",
     "hidden",
+    "is_new",
     "open_ledger",
 ]
+
+
+def is_new(uri: str) -> bool:
+    """Whether there is no store at ``uri`` yet. Raises ``ConfigError`` where there can be none."""
+    return check(absolute(uri))
 
 
 def open_ledger(uri: str, *, artifacts: str, progress: Progress | None = None) -> "Ledger":

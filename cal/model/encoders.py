@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -135,9 +134,11 @@ class ModuleEncoders(Encoders):
 
 def resnet18(planes: int, *, seed: int) -> nn.Module:
     """torchvision's ResNet-18 from scratch for ``planes`` input channels -> [B, 512]."""
+    from torchvision import models  # over a second in every process, and few need it
+
     with torch.random.fork_rng():
         torch.manual_seed(derived_seed(seed, "resnet18"))
-        network = torchvision.models.resnet18(weights=None)
+        network = models.resnet18(weights=None)
         network.conv1 = nn.Conv2d(planes, 64, kernel_size=7, stride=2, padding=3, bias=False)
         network.fc = nn.Identity()
     return cast(nn.Module, network)
