@@ -39,8 +39,7 @@ def lines(
 ) -> Iterator[str]:
     """What was chosen and why, one line a network; and what goes alone."""
     for (data, model, *_), size in sizes.items():
-        counts = f"packs of {size.target} or more, never above {size.largest}"
-        yield f"{data} {model.encoder}: {counts}: {size.why}"
+        yield f"{data} {model.encoder}: packs of {size.target} to {size.largest}: {size.why}"
     lengths = [len(unit) for unit in units if len(unit) > 1]
     if lengths:
         yield f"{sum(lengths)} runs in {len(lengths)} packs of {min(lengths)} to {max(lengths)}"

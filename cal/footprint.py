@@ -23,7 +23,7 @@ from cal.trainer import Trainer
 PART = 0.5  # of the free memory of a place that packs may take
 GAIN = 0.93  # twice the runs must train in less than this part of the time a run
 LARGEST = 1024  # replicas
-STEPS = 4  # timed at least; one goes before
+STEPS = 8  # timed at least; one goes before
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Size:
-    """What packs should have: between ``target`` and ``largest`` runs, and why in one line."""
+    """What packs should have: between ``target`` and ``largest`` runs, and why in one line.
+
+    Both were measured: a pack that leaves the processor's caches can train far slower.
+    """
 
     target: int
     largest: int
@@ -54,15 +57,16 @@ def choose(found: Measured, *, free: float) -> Size:
     """The size of packs, given what was measured and the bytes that are ``free``."""
     room = PART * free
     best = min(found.step_s)
-    target = next(i for i, step_s in enumerate(found.step_s) if step_s <= best / GAIN)
-    replicas, step_s = found.replicas[target], found.step_s[target]
-    largest = max(1, sum(found.bytes(r) <= room for r in range(1, LARGEST + 1)))
-    bound = "more does not pay" if replicas < found.replicas[-1] else "more does not fit"
+    fast = [i for i, step_s in enumerate(found.step_s) if step_s <= best / GAIN]
+    target, step_s = found.replicas[fast[0]], found.step_s[fast[0]]
+    fitting = max(1, sum(found.bytes(r) <= room for r in range(1, LARGEST + 1)))
+    largest = min(found.replicas[fast[-1]], fitting)
+    bound = "more does not pay" if target < found.replicas[-1] else "more does not fit"
     why = (
         f"{1000 * step_s:.2f} ms a step and run, alone {1000 * found.step_s[0]:.2f}; "
-        f"{found.bytes(replicas) / 2**20:.0f} of {room / 2**20:.0f} MiB; {bound}"
+        f"{found.bytes(largest) / 2**20:.0f} of {room / 2**20:.0f} MiB; {bound}"
     )
-    return Size(min(replicas, largest), largest, step_s, why)
+    return Size(min(target, largest), largest, step_s, why)
 
 
 def measure(config: Config, *, device: str, free: float) -> Measured:

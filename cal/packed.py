@@ -57,30 +57,29 @@ def _fit(configs: Sequence[Config]) -> bool:
 
 
 def packs(configs: Sequence[Config], *, target: int, largest: int) -> list[list[int]]:
-    """Indices of ``configs`` as packs of ``target`` to 2 ``target`` runs where there are enough,
-    never more than ``largest``: alike runs together, few packs mixed.
+    """Indices of ``configs`` as packs of ``target`` to ``largest`` runs where there are enough,
+    never more: alike runs together, few packs mixed.
 
     All of one ``shape``. A run with a mechanism off does what is off at full cost beside one that
     has it on, so packs mix only where few runs are alike.
     """
-    most = min(2 * target, largest)
     label = [repr((*_measured(c), c.mechanisms.bottleneck.enabled)) for c in configs]
     order = sorted(range(len(configs)), key=label.__getitem__)
     parts: list[list[int]] = []
     for _, group in groupby(order, key=label.__getitem__):
-        for part in _even(list(group), target=target, most=most):
+        for part in _even(list(group), target=target, largest=largest):
             joined = (parts[-1] if parts else []) + part
-            small = parts and 2 * min(len(parts[-1]), len(part)) <= target and len(joined) <= most
-            if small and _fit([configs[i] for i in joined]):
+            few = parts and 2 * min(len(parts[-1]), len(part)) <= target
+            if few and len(joined) <= largest and _fit([configs[i] for i in joined]):
                 parts[-1] = joined
             else:
                 parts.append(part)
     return parts
 
 
-def _even(items: list[int], *, target: int, most: int) -> list[list[int]]:
-    """Parts of nearly equal length, at least ``target`` where ``most`` allows."""
-    count = max(len(items) // target, math.ceil(len(items) / most), 1)
+def _even(items: list[int], *, target: int, largest: int) -> list[list[int]]:
+    """Parts of nearly equal length, at least ``target`` where ``largest`` allows."""
+    count = max(len(items) // target, math.ceil(len(items) / largest), 1)
     return [items[i::count] for i in range(count)]
 
 

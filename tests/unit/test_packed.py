@@ -24,8 +24,9 @@ def members(configs: list[Config], **size: int) -> list[int]:
 @pytest.mark.parametrize(
     ("count", "target", "largest", "expected"),
     [
-        (10, 8, 99, [10]),  # up to twice the target is one pack
-        (16, 8, 99, [8, 8]),
+        (10, 8, 16, [10]),
+        (16, 8, 16, [8, 8]),
+        (24, 16, 16, [12, 12]),  # rather two small ones than one too large
         (20, 8, 99, [10, 10]),
         (24, 8, 99, [8, 8, 8]),
         (10, 8, 6, [5, 5]),  # memory bounds it
@@ -33,7 +34,7 @@ def members(configs: list[Config], **size: int) -> list[int]:
         (5, 8, 99, [5]),
     ],
 )
-def test_packs_have_between_target_and_twice_as_many(
+def test_packs_have_between_target_and_largest_where_there_are_enough(
     count: int, target: int, largest: int, expected: list[int]
 ) -> None:
     assert members(runs(count), target=target, largest=largest) == expected
