@@ -22,7 +22,10 @@ from cal.trainer import Trainer
 
 PART = 0.5  # of the free memory of a place that packs may take
 GAIN = 0.93  # twice the runs must train in less than this part of the time a run
-LARGEST = 1024  # replicas
+LARGEST = {"cuda": 1024, "cpu": 16}  # replicas
+"""Cores share a cache: 24 CNN runs a pack trained 5 % slower a run than 12 with one core at work
+and 28 % slower with two; 24 MLP runs 3 % faster and 10 % slower (benchmarks/packing.py on both).
+"""
 STEPS = 8  # timed at least; one goes before
 
 
@@ -59,9 +62,10 @@ def choose(found: Measured, *, free: float) -> Size:
     best = min(found.step_s)
     fast = [i for i, step_s in enumerate(found.step_s) if step_s <= best / GAIN]
     target, step_s = found.replicas[fast[0]], found.step_s[fast[0]]
-    fitting = max(1, sum(found.bytes(r) <= room for r in range(1, LARGEST + 1)))
+    fitting = max(1, sum(found.bytes(r) <= room for r in range(1, found.replicas[-1] + 1)))
     largest = min(found.replicas[fast[-1]], fitting)
-    bound = "more does not pay" if target < found.replicas[-1] else "more does not fit"
+    fits = found.bytes(2 * found.replicas[-1]) <= room
+    bound = "more does not pay" if fits else "more does not fit"
     why = (
         f"{1000 * step_s:.2f} ms a step and run, alone {1000 * found.step_s[0]:.2f}; "
         f"{found.bytes(largest) / 2**20:.0f} of {room / 2**20:.0f} MiB; {bound}"
@@ -84,7 +88,7 @@ def measure(config: Config, *, device: str, free: float) -> Measured:
     found = Measured((1, 2), tuple(step_s), (memory[0], memory[1]))
     while found.step_s[-1] < GAIN * found.step_s[-2]:
         size = 2 * found.replicas[-1]
-        if found.bytes(size) > PART * free:
+        if size > LARGEST[torch.device(device).type] or found.bytes(size) > PART * free:
             break
         seconds = _seconds(_trainer(config, parts, size, device))
         found = replace(found, replicas=(*found.replicas, size), step_s=(*found.step_s, seconds))
