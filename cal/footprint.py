@@ -24,7 +24,8 @@ PART = 0.5  # of the free memory of a place that packs may take
 GAIN = 0.93  # twice the runs must train in less than this part of the time a run
 LARGEST = {"cuda": 1024, "cpu": 16}  # replicas
 """Cores share a cache: 24 CNN runs a pack trained 5 % slower a run than 12 with one core at work
-and 28 % slower with two; 24 MLP runs 3 % faster and 10 % slower (benchmarks/packing.py on both).
+and 28 % slower with two; 24 MLP runs 3 % faster and 10 % slower.
+No script here repeats that measurement yet.
 """
 STEPS = 8  # timed at least; one goes before
 
@@ -65,7 +66,7 @@ def choose(found: Measured, *, free: float) -> Size:
     fitting = max(1, sum(found.bytes(r) <= room for r in range(1, found.replicas[-1] + 1)))
     largest = min(found.replicas[fast[-1]], fitting)
     fits = found.bytes(2 * found.replicas[-1]) <= room
-    bound = "more does not pay" if fits else "more does not fit"
+    bound = "more does not pay" if fits or target < found.replicas[-1] else "more does not fit"
     why = (
         f"{1000 * step_s:.2f} ms a step and run, alone {1000 * found.step_s[0]:.2f}; "
         f"{found.bytes(largest) / 2**20:.0f} of {room / 2**20:.0f} MiB; {bound}"
