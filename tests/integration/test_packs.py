@@ -184,11 +184,14 @@ def narrow(jobs: list[Job]) -> Iterator[Any]:
 def test_a_pack_without_memory_goes_on_in_halves(
     cluster: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Eight runs need well over 400 MiB, one far less: torch itself says that there is none."""
+    """Eight runs need well over 400 MiB, one far less: torch itself says that there is none.
+
+    When it says so differs between machines: an epoch may have been told before, and is told again.
+    """
     rows, ear, failed = executed(wide(8), narrow, monkeypatch, tmp_path)
     assert not failed
     assert all(float(status) > 0 for status in rows.status.values())
-    assert all(epochs == [1] for epochs in rows.epochs.values())
+    assert all(set(epochs) == {1} for epochs in rows.epochs.values())
     assert ear.notes[0] == "a pack of 8 runs is out of memory: at most 4 together from here on"
 
 
