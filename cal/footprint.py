@@ -1,7 +1,7 @@
 """How large a pack should be: measured on the very configuration, never guessed.
 
 One run and two give the memory of each further one; packs of 4, 8, ... train a few steps, until
-twice as many no longer train faster a run, or would not fit. Legend: R replicas.
+larger ones no longer train faster a run, or would not fit. Legend: R replicas.
 """
 
 import resource
@@ -74,6 +74,14 @@ def choose(found: Measured, *, free: float) -> Size:
     return Size(min(target, largest), largest, step_s, why)
 
 
+def pays(step_s: Sequence[float]) -> bool:
+    """May a larger pack pay off? Unless the last two did not: one of them may have been disturbed.
+
+    ``step_s``: seconds of a step and run, of packs of 1, 2, 4, ...
+    """
+    return len(step_s) < 3 or min(step_s[-2:]) < GAIN * min(step_s[:-2])
+
+
 def measure(config: Config, *, device: str, free: float) -> Measured:
     """Packs of this configuration in this process, until the next would not pay or not fit."""
     parts = [load(config.data, seed=config.seed + r) for r in range(2)]
@@ -87,7 +95,7 @@ def measure(config: Config, *, device: str, free: float) -> Measured:
         evaluate(trainer.network, trainer.configs, trainer.data, trainer.device)
         memory.append(max(0, peak(device) - before))
     found = Measured((1, 2), tuple(step_s), (memory[0], memory[1]))
-    while found.step_s[-1] < GAIN * found.step_s[-2]:
+    while pays(found.step_s):
         size = 2 * found.replicas[-1]
         if size > LARGEST[torch.device(device).type] or found.bytes(size) > PART * free:
             break
