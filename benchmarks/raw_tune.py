@@ -9,11 +9,8 @@ from the shell to the report: a larger study is cheaper a run.
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +26,7 @@ from torch import Tensor  # noqa: E402
 
 from benchmarks.bare import Loop  # noqa: E402
 from benchmarks.cases import REGIMES, regime  # noqa: E402
+from benchmarks.command import full  # noqa: E402
 from cal.data import conditions, corrupt, load  # noqa: E402
 
 PLACES = 2  # runs at a time
@@ -112,17 +110,10 @@ def study(runs: int) -> float:
     }
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "speed.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
-        variables = os.environ | {"CAL_HOME": folder}
-        for name in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI"):
-            variables.pop(name, None)
-        command = partial(subprocess.run, env=variables, check=True, capture_output=True)
-        base = [sys.executable, "-m", "ablations.full"]
         words = ["--config", str(Path(folder, "speed.yaml")), "--workers", str(PLACES)]
         # A store is made once in its life, not in every study.
-        command([*base, *words, "--seeds", "1", "train.epochs=1", "evaluate.noise=none"])
-        begin = time.perf_counter()
-        command([*base, *words, "--out", str(Path(folder, "out"))])
-        seconds = time.perf_counter() - begin
+        full(folder, *words, "--seeds", "1", "train.epochs=1", "evaluate.noise=none")
+        seconds = full(folder, *words)
         summary = json.loads(Path(folder, "out", "summary.json").read_text(encoding="utf-8"))
     if summary["failed"]:
         raise RuntimeError(f"our study: {len(summary['failed'])} runs failed")

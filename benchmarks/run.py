@@ -2,7 +2,7 @@
 
 python -m benchmarks.run                 all (about 10 minutes on 2 cores)
 python -m benchmarks.run --only packing  one of them; the others are kept from the newest file
-python -m benchmarks.run --slow          also two ResNet-18 (4 minutes more)
+python -m benchmarks.run --slow          also two ResNet-18 and the default study (8 minutes more)
 python -m benchmarks.run --table         README's table anew from the newest file
 """
 
@@ -58,6 +58,20 @@ def memory() -> Results:
     return {name: measure(name) for name in ("hw20", "keypad")}
 
 
+def cores() -> Results:
+    """Packs with every core at work beside them."""
+    from benchmarks.cores import measure
+
+    return {name: measure(name) for name in ("hw20", "keypad")}
+
+
+def default() -> Results:
+    """The default study, and what of it is neither training nor evaluation."""
+    from benchmarks.default_study import measure
+
+    return {"default": measure()}
+
+
 def study() -> Results:
     """A study against raw Ray Tune."""
     from benchmarks.raw_tune import measure
@@ -76,7 +90,9 @@ BENCHMARKS: dict[str, Callable[[], Results]] = {
     "packing": packing,
     "overhead": overhead,
     "memory": memory,
+    "cores": cores,
     "study": study,
+    "default": default,
     "resnet18": resnet18,
     "gpu": gpu,
 }
@@ -86,9 +102,9 @@ def left_out(name: str, *, slow: bool) -> str | None:
     """Why a benchmark does not fit; None where it does."""
     if name == "gpu" and not torch.cuda.is_available():
         return "no GPU"
-    if name == "resnet18" and not slow:
+    if name in ("resnet18", "default") and not slow:
         return "takes minutes: --slow"
-    if name == "study" and (os.cpu_count() or 1) < 2:
+    if name in ("study", "cores") and (os.cpu_count() or 1) < 2:
         return "needs 2 cores"
     return None
 

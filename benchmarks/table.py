@@ -9,7 +9,8 @@ NETWORKS = {"hw20": "six-view MLP (hw20)", "keypad": "audio-visual CNN (keypad)"
 
 def table(results: Results) -> str:
     """Markdown; what was not measured has no row."""
-    rows = [*_packing(results), *_study(results), *_overhead(results), *_memory(results)]
+    parts = (_packing, _cores, _study, _default, _overhead, _memory)
+    rows = [row for part in parts for row in part(results)]
     head = ["| what | measured | |", "|---|---|---|"]
     return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows), "", _where(results)])
 
@@ -25,6 +26,28 @@ def _packing(results: Results) -> Iterator[tuple[str, str, str]]:
                 ms = f"{times[slow]['cpu_ms']:.2f} -> {times[size]['cpu_ms']:.2f} ms a step and run"
                 what = f"{NETWORKS[name]}, full CAL, {size}, against {rival}"
                 yield what, f"{ratio['cpu']:.2f} x", ms
+
+
+def _cores(results: Results) -> Iterator[tuple[str, str, str]]:
+    for name, found in results.get("cores", {}).items():
+        if name not in NETWORKS:
+            continue
+        for size, ms in found.items():
+            what = f"{NETWORKS[name]}, full CAL, {size}, every core at work"
+            yield what, f"{ms['every_core_ms']:.2f} ms", f"alone {ms['alone_ms']:.2f} ms"
+
+
+def _default(results: Results) -> Iterator[tuple[str, str, str]]:
+    found = results.get("default", {}).get("default")
+    if found is None:
+        return
+    minutes, seconds = divmod(round(found["wall_s"]), 60)
+    looked = found["evaluate_s"] / found["train_s"]
+    yield (
+        f"default study, {found['runs']} runs, new store, from the shell to the report",
+        f"{minutes} min {seconds:02d} s",
+        f"{found['overhead']:.0%} neither steps nor evaluation; evaluation {looked:.2f} of steps",
+    )
 
 
 def _study(results: Results) -> Iterator[tuple[str, str, str]]:

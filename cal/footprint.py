@@ -23,9 +23,8 @@ from cal.trainer import Trainer
 PART = 0.5  # of the free memory of a place that packs may take
 GAIN = 0.93  # twice the runs must train in less than this part of the time a run
 LARGEST = {"cuda": 1024, "cpu": 16}  # replicas
-"""Cores share a cache: 24 CNN runs a pack trained 5 % slower a run than 12 with one core at work
-and 28 % slower with two; 24 MLP runs 3 % faster and 10 % slower.
-No script here repeats that measurement yet.
+"""Cores share a cache: on one machine 24 CNN runs a pack trained 5 % slower a run than 12 with one
+core at work and 28 % slower with two. ``benchmarks.cores`` measures it.
 """
 STEPS = 8  # timed at least; one goes before
 

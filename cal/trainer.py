@@ -211,11 +211,15 @@ class Trainer:
         return tuple(records)
 
     def _results(self) -> tuple[Result, ...]:
-        """Test metrics and predictions under every condition of the configuration."""
-        results = []
+        """Test metrics and predictions under every condition of the configuration; and how long
+        this run's share of the steps and of this evaluation took, by the clock.
+        """
+        results, begin = [], time.perf_counter()
         found = evaluate(self.network, self.configs, self.data, self.device)
+        evaluated = {"time/evaluate_s": (time.perf_counter() - begin) / len(self.configs)}
         for result, seconds in zip(found, self.seconds, strict=True):
-            times = {"time/step_ms": 1000 * seconds / max(self.step, 1), "time/train_s": seconds}
+            step_ms = 1000 * seconds / max(self.step, 1)
+            times = {"time/step_ms": step_ms, "time/train_s": seconds, **evaluated}
             results.append(Result(dict(result.metrics) | times, result.predictions))
         return tuple(results)
 

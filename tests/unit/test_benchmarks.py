@@ -131,6 +131,24 @@ def test_the_table_shows_what_was_measured_and_nothing_else() -> None:
     assert table({}).endswith("Nothing was measured yet.")
 
 
+def test_the_table_shows_packs_with_every_core_at_work_and_the_default_study() -> None:
+    """200 core-seconds of steps and 40 of evaluation on 2 cores in 160 s: a quarter is left."""
+    took = {"wall_s": 160.2, "train_s": 200.0, "evaluate_s": 40.0, "overhead": 0.25}
+    found = FOUND | {
+        "cores": {"keypad": {"R=16": {"alone_ms": 3.0, "every_core_ms": 3.3}}},
+        "default": {"default": {"runs": 442, **took}},
+    }
+    cores, default = table(found).splitlines()[3:5]
+    assert cores == (
+        "| audio-visual CNN (keypad), full CAL, R=16, every core at work | 3.30 ms "
+        "| alone 3.00 ms |"
+    )
+    assert default == (
+        "| default study, 442 runs, new store, from the shell to the report | 2 min 40 s "
+        "| 25% neither steps nor evaluation; evaluation 0.20 of steps |"
+    )
+
+
 def test_readme_keeps_all_but_its_table() -> None:
     text = "before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n"
     assert rewritten(text, "new") == "before\n<!-- bench -->\nnew\n<!-- /bench -->\nafter\n"
