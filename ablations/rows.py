@@ -20,10 +20,11 @@ COLUMNS = (
     "status",
     "condition",
     "accuracy",
+    "macro_f1",
     "nll",
     "ece",
 )
-KINDS = ("accuracy", "nll", "ece")
+KINDS = ("accuracy", "macro_f1", "nll", "ece")
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def by_seed(rows: Iterable[Row], *, metric: str) -> dict[int, float]:
 
 
 def by_condition(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """Condition -> accuracy, nll (nats), ece: the ``test/CONDITION/KIND`` metrics."""
+    """Condition -> accuracy, macro_f1, nll (nats), ece: the ``test/CONDITION/KIND`` metrics."""
     found: dict[str, dict[str, float]] = {}
     for name, value in metrics.items():
         room, _, rest = name.partition("/")

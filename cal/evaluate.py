@@ -19,6 +19,7 @@ from cal.records import Predictions, Result
 
 CHUNK = 128  # rows of one forward pass of each replica: larger maps leave the cache
 BINS = 15  # of the expected calibration error
+KINDS = ("accuracy", "macro_f1", "nll", "ece")
 
 
 class Labelled(Protocol):
@@ -56,14 +57,26 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
     return float(np.abs(gap).sum() / len(confidence))
 
 
+def macro_f1(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over classes of F1 = 2 TP / (2 TP + FP + FN), in [0, 1].
+
+    A class that neither is there nor was predicted does not count; one that was never hit is 0.
+    """
+    classes = int(max(predicted.max(), labels.max())) + 1
+    hits = np.bincount(labels[predicted == labels], minlength=classes)
+    total = np.bincount(labels, minlength=classes) + np.bincount(predicted, minlength=classes)
+    return float((2 * hits[total > 0] / total[total > 0]).mean())
+
+
 def summarise(log_p: Tensor, labels: Tensor, ids: Tensor) -> tuple[dict[str, float], Predictions]:
-    """Accuracy, nll (nats), ECE and predictions of log p [N, K], labels [N], ids [N]."""
+    """Accuracy, macro-F1, nll (nats), ECE and predictions of log p [N, K], labels [N], ids [N]."""
     confidence, predicted = log_p.max(-1)
     nll = -log_p.gather(-1, labels[:, None])[:, 0]
     correct = (predicted == labels).cpu().numpy()
     certain = confidence.exp().double().cpu().numpy()
     metrics = {
         "accuracy": float(correct.mean()),
+        "macro_f1": macro_f1(predicted.cpu().numpy(), labels.cpu().numpy()),
         "nll": float(nll.double().mean()),
         "ece": calibration_error(certain, correct),
     }
@@ -157,7 +170,7 @@ def evaluate(
 def robust_metrics(numbers: Mapping[str, float], modalities: Sequence[str]) -> dict[str, float]:
     """``test/robust/...``: mean of the four noise groups; empty where a group is missing."""
     found = {}
-    for kind in ("accuracy", "nll", "ece"):
+    for kind in KINDS:
         by_condition = {
             key.split("/")[1]: value for key, value in numbers.items() if key.endswith(f"/{kind}")
         }

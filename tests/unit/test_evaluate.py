@@ -7,12 +7,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 from cal import config
 from cal.evaluate import (
     calibration_error,
     evaluate,
     log_probabilities,
+    macro_f1,
     robust_metrics,
     score,
     summarise,
@@ -42,6 +44,15 @@ def test_certainty_falls_into_the_last_bin() -> None:
 def test_calibration_error_is_a_share(samples: list[tuple[float, bool]]) -> None:
     confidence, correct = (np.array(column) for column in zip(*samples, strict=True))
     assert 0 <= calibration_error(confidence, correct) <= 1 + 1e-9  # rounding of a sum of 50
+
+
+def test_macro_f1_by_hand() -> None:
+    """Class 0: TP 1, FP 1, FN 0: 2/3. Class 1: never hit: 0. Class 2: TP 1: 1. Class 3 is neither
+    there nor predicted. Mean 5/9, as scikit-learn has it.
+    """
+    labels, predicted = np.array([0, 1, 2]), np.array([0, 0, 2])
+    assert macro_f1(predicted, labels) == pytest.approx(5 / 9)
+    assert f1_score(labels, predicted, average="macro") == pytest.approx(5 / 9)
 
 
 def test_three_samples_by_hand() -> None:
