@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ablations.summary.conditions import KINDS, by_condition
+
 if TYPE_CHECKING:
     from ablations.plan import Plan
     from cal.adapters.tracking import Entry
@@ -24,7 +26,6 @@ COLUMNS = (
     "nll",
     "ece",
 )
-KINDS = ("accuracy", "macro_f1", "nll", "ece")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Row:
     """One run in one arm; a run that arms share has a row in each.
 
     ``status``: FINISHED, FAILED, RUNNING (begun, not ended) or MISSING (never begun).
-    ``metrics``: of the whole run, ``test/CONDITION/accuracy`` and ``time/...``.
+    ``metrics``: of the whole run, ``test/CONDITION/accuracy`` and ``time/...``. ``run_id``, ``git``
+    and ``data`` (fingerprint) say where the numbers come from.
     """
 
     regime: str
@@ -42,6 +44,9 @@ class Row:
     status: str
     metrics: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
+    run_id: str = ""
+    git: str = ""
+    data: str = ""
 
 
 def rows_of(plan: "Plan", entries: Iterable["Entry"]) -> list[Row]:
@@ -52,15 +57,21 @@ def rows_of(plan: "Plan", entries: Iterable["Entry"]) -> list[Row]:
         for arm in plan.arms:
             hashes = plan.arm_hashes(regime, arm.name)
             for seed, key in zip(plan.seeds[regime], hashes, strict=True):
-                entry = found.get((regime, key))
-                if entry is None:
-                    rows.append(Row(regime, arm.name, seed, key, "MISSING"))
-                else:
-                    status, error = entry.status, entry.error
-                    rows.append(
-                        Row(regime, arm.name, seed, key, status, dict(entry.metrics), error)
-                    )
+                rows.append(_row(regime, arm.name, seed, key, found.get((regime, key))))
     return rows
+
+
+def _row(regime: str, arm: str, seed: int, key: str, entry: "Entry | None") -> Row:
+    if entry is None:
+        return Row(regime, arm, seed, key, "MISSING")
+    return Row(
+        *(regime, arm, seed, key, entry.status),
+        metrics=dict(entry.metrics),
+        error=entry.error,
+        run_id=entry.run_id,
+        git=entry.tags.get("cal.git", ""),
+        data=entry.tags.get("cal.data", ""),
+    )
 
 
 def cells(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
@@ -81,47 +92,6 @@ def by_seed(rows: Iterable[Row], *, metric: str) -> dict[int, float]:
         for row in rows
         if row.status == "FINISHED" and math.isfinite(row.metrics.get(metric, math.nan))
     }
-
-
-def by_condition(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """Condition -> accuracy, macro_f1, nll (nats), ece: the ``test/CONDITION/KIND`` metrics."""
-    found: dict[str, dict[str, float]] = {}
-    for name, value in metrics.items():
-        room, _, rest = name.partition("/")
-        condition, _, kind = rest.rpartition("/")
-        if room == "test" and kind in KINDS:
-            found.setdefault(condition, {})[kind] = value
-    return found
-
-
-def noise_groups(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Mean accuracy of each noise group of one run.
-
-    ``gaussian-single-SIGMA``: one modality, mean over which; ``gaussian-half``, mean over sigma;
-    ``salt_pepper-all``, mean over shares; ``missing-single``, mean over which;
-    ``audio_snr-DB``. Equal weights for the mean over sigma of the first, then the next three, give
-    ``robust``. Conditions outside it (Gaussian on all, ...) have no group.
-    """
-    members: dict[str, list[float]] = {}
-    for condition, kinds in by_condition(metrics).items():
-        group = _group(condition)
-        if group and "accuracy" in kinds:
-            members.setdefault(group, []).append(kinds["accuracy"])
-    return {group: math.fsum(values) / len(values) for group, values in members.items()}
-
-
-def _group(condition: str) -> str:
-    kind, _, rest = condition.partition("-")
-    target, _, severity = rest.partition("-")
-    if kind == "missing":
-        return "missing-single"
-    if kind == "audio_snr":
-        return f"audio_snr-{severity}"
-    if kind == "salt_pepper":
-        return "salt_pepper-all" if target == "all" else ""
-    if kind != "gaussian" or target == "all":
-        return ""
-    return "gaussian-half" if target == "half" else f"gaussian-single-{severity}"
 
 
 def runs_csv(rows: Sequence[Row], *, study: str) -> str:

@@ -119,6 +119,7 @@ class Writer(Reader):
             "cal.stage": "train",
             "cal.variants": ",".join(seed.variants),
             "cal.git": self.git,
+            **({"cal.data": seed.data.digest} if seed.data else {}),
             **_mechanisms(seed.config),
         }
         if seed.variants:

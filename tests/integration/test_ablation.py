@@ -118,7 +118,8 @@ def test_workers_killed_in_mid_study_change_nothing(
 
 
 def test_ctrl_c_says_how_to_go_on(home: Path, tmp_path: Path) -> None:
-    words = command("ablations.full", "--config", small_study(tmp_path), "--out", "out")
+    study = ("--config", small_study(tmp_path), "--out", "out")
+    words = command("ablations.full", *study, "train.epochs=2000")  # minutes: it cannot end by itself
     process = subprocess.Popen(
         words,
         env=environment(home),

@@ -1,0 +1,86 @@
+"""What a summary is made of: plan, rows, predictions, and the rules by which they are judged. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+from ablations.rows import Row, cells
+from ablations.statistics import LEVEL
+from ablations.summary.conditions import metric, with_derived
+from ablations.summary.effects import Cell, Rules, pairs_of
+from ablations.summary.family import Question
+from ablations.summary.samples import Samples
+from ablations.summary.splits import Split, split_of
+
+if TYPE_CHECKING:
+    from ablations.plan import Plan
+
+REFERENCES = ("joint", "joint-probe", "symmetric")  # compared with every arm of a plan with them
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """``cells``: (regime, arm) -> rows with derived conditions; ``runs``: hash -> what a run got
+    right; ``rules`` and ``splits`` of each regime.
+    """
+
+    plan: "Plan"
+    cells: Mapping[tuple[str, str], Cell]
+    runs: Mapping[str, Samples]
+    rules: Mapping[str, Rules]
+    splits: Mapping[str, Split]
+
+    @classmethod
+    def of(cls, plan: "Plan", rows: Sequence[Row], runs: Mapping[str, Samples]) -> Self:
+        """Raises ``ValueError`` for a seed that comes twice, or a row the plan does not know."""
+        derived = [replace(row, metrics=with_derived(row.metrics)) for row in rows]
+        found = {key: tuple(cell) for key, cell in cells(derived).items()}
+        known = {(regime, arm.name) for regime in plan.regimes for arm in plan.arms}
+        if not found.keys() <= known:
+            raise ValueError(f"rows: given {sorted(found.keys() - known)[0]}; not in the plan")
+        splits = {regime: split_of(plan, regime, found, runs) for regime in plan.regimes}
+        return cls(plan, found, runs, {r: _rules(plan, s) for r, s in splits.items()}, splits)
+
+    def cell(self, regime: str, arm: str) -> Cell:
+        """The rows of an arm; none where nothing was run."""
+        return self.cells.get((regime, arm), ())
+
+    def same(self, regime: str, arm: str) -> list[str]:
+        """The other arms whose runs are the same computations."""
+        own = self.plan.arm_hashes(regime, arm)
+        others = [other.name for other in self.plan.arms if other.name != arm]
+        return [name for name in others if self.plan.arm_hashes(regime, name) == own]
+
+    @property
+    def references(self) -> list[str]:
+        """The arms that every other is compared with."""
+        names = [arm.name for arm in self.plan.arms]
+        return [name for name in REFERENCES if name in names]
+
+
+def _rules(plan: "Plan", split: Split) -> Rules:
+    a = plan.analysis
+    return Rules(LEVEL, a.alpha, a.margin, a.power, split.ratio, split.classes)
+
+
+def questions(evidence: Evidence) -> list[Question]:
+    """The primary comparisons that are not the same runs: the family."""
+    plan = evidence.plan
+    return [
+        Question(
+            *(regime, declared.name, condition, name),
+            pairs=pairs_of(
+                evidence.cell(regime, declared.arm),
+                evidence.cell(regime, declared.reference),
+                name,
+                classes=evidence.rules[regime].classes,
+            ),
+            seeds=plan.seeds[regime],
+            looks=plan.looks.get(regime, ()),
+        )
+        for regime in plan.regimes
+        for declared in plan.contrasts
+        if declared.primary and declared.reference not in evidence.same(regime, declared.arm)
+        for condition in plan.analysis.conditions
+        for name in (metric(condition, plan.analysis.metric),)
+    ]

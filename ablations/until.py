@@ -1,0 +1,51 @@
+"""Seeds in blocks until every primary comparison has a verdict (``--until-resolved``). Pure.
+
+The looks are planned before the first, and the p values know of them (statistics.sequential), so
+looking again and again does not inflate error. A regime whose comparisons are all settled stops;
+the others get another block, all arms alike, so that every table stays balanced.
+"""
+
+from collections.abc import Mapping
+
+from ablations.summary.family import resolved
+from cal.config import ConfigError
+
+BLOCK = 4  # seeds
+Words = Mapping[tuple[str, str, str], str]
+
+
+def looks(start: int, *, block: int, most: int) -> tuple[int, ...]:
+    """Numbers of seeds at which the family is judged: 10, 14, 18, 22 for blocks of 4 up to 22.
+
+    The last block may be smaller. Raises ``ConfigError`` for fewer than the study begins with.
+    """
+    if most <= start:
+        raise ConfigError(
+            f"--max-seeds: given {most}; allowed: more than the {start} seeds of the study"
+        )
+    return (*range(start, most, block), most)
+
+
+def planned(seeds: Mapping[str, int], *, block: int, most: int) -> dict[str, tuple[int, ...]]:
+    """The looks of every regime; ``seeds``: what each begins with."""
+    return {regime: looks(start, block=block, most=most) for regime, start in seeds.items()}
+
+
+def next_seeds(
+    words: Words, seeds: Mapping[str, int], looks: Mapping[str, tuple[int, ...]]
+) -> dict[str, int] | None:
+    """How many seeds each regime has at the next look; None where there is nothing left to do."""
+    more = {
+        regime: next((n for n in looks[regime] if n > now), now)
+        for regime, now in seeds.items()
+        if not resolved({key: word for key, word in words.items() if key[0] == regime})
+    }
+    grown = {**seeds, **more}
+    return None if grown == dict(seeds) else grown
+
+
+def line(words: Words, seeds: Mapping[str, int]) -> str:
+    """How far it is, in one line: what is open, after how many seeds."""
+    open_ = sum(not resolved({key: word}) for key, word in words.items())
+    counts = ", ".join(f"{regime} {n}" for regime, n in seeds.items())
+    return f"{len(words) - open_} of {len(words)} primary comparisons settled (seeds: {counts})"
