@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ablations.rows import Row, by_seed, cells, noise_groups
-from ablations.statistics import LEVEL, describe, paired_by_seed, verdict
+from ablations.statistics import LEVEL, describe, interval_verdict, paired_by_seed
 from ablations.wording import answer, headline, limits
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _effect(a: Cell, b: Cell, condition: str, level: float, same: bool) -> Tree:
     tree = asdict(effect) | {"dropped": list(effect.dropped)}
     if effect.n == 0:
         return tree | {"verdict": "not_measured"}
-    return tree | {"verdict": "same_runs" if same else verdict(effect)}
+    return tree | {"verdict": "same_runs" if same else interval_verdict(effect)}
 
 
 def _same_runs(plan: "Plan", regime: str, arm: str) -> list[str]:
