@@ -203,6 +203,8 @@ def improvement(deltas: Values, *, level: float = LEVEL) -> Improvement | None:
 
 
 def _noncentrality(t: float, df: int, p: float) -> float:
-    """The noncentrality under which P(T <= t) = p; t >= 0, where scipy is sound."""
+    """The noncentrality under which P(T <= t) = p, for t >= 0."""
+    if t > 1e3:  # T is nc sqrt(df / chi2) there; scipy's distribution function ends near 1e4
+        return float(t * np.sqrt(special.chdtri(df, p) / df))
     high = 5.0 + 4.0 * t  # the root is below t chi / sqrt(df) + 4, and chi at df = 1 below 3.5
     return float(optimize.brentq(lambda nc: stats.nct.cdf(t, df, nc) - p, -5.0, high))

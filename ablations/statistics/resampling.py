@@ -62,12 +62,11 @@ def permutation_p(deltas: Array | Values, *, draws: int = 9999, seed: int = 0) -
     """
     x = stacked("deltas", deltas)
     n = x.shape[-1]
-    exact = n <= EXACT
-    signs: Array
-    if exact:
-        signs = 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
+    if exact := n <= EXACT:
+        up = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
     else:
-        signs = 2.0 * np.random.default_rng(seed).integers(2, size=(draws, n)) - 1.0
+        up = np.random.default_rng(seed).integers(2, size=(draws, n))
+    signs = np.where(up == 1, 1.0, -1.0)
     flat, rows = x.reshape(-1, n), max(1, _BLOCK // len(signs))
     hits = [_as_extreme(flat[i : i + rows], signs) for i in range(0, len(flat), rows)]
     count = np.concatenate([*hits, np.empty(0)]).reshape(x.shape[:-1])

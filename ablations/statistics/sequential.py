@@ -32,7 +32,8 @@ def crossing_probability(
     """P(any of the K looks reaches its boundary) if the null is true; elementwise in ``c``.
 
     Recursive numerical integration over the paths that have not stopped (Armitage, McPherson and
-    Rowe 1969), 64 Gauss-Legendre nodes a look: exact to 1e-9 for up to 20 looks. One-sided designs never stop for the null, so they go on at the other end.
+    Rowe 1969), 64 Gauss-Legendre nodes a look: exact to 1e-9 for up to 20 looks. One-sided
+    designs never stop for the null, so they go on at the other end.
     """
     f, constants = _shares(fractions), np.asarray(c, dtype=np.float64)
     if sides not in (1, 2):
