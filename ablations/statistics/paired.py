@@ -183,7 +183,7 @@ def effect_size(deltas: Values, *, level: float = LEVEL) -> EffectSize | None:
     d = float(x.mean() / x.std(ddof=1))
     t = abs(d) * np.sqrt(n)
     near, far = (_noncentrality(t, n - 1, (1 + s * level) / 2) / np.sqrt(n) for s in (1, -1))
-    return EffectSize(d, near, far) if d >= 0 else EffectSize(d, -far, -near)
+    return EffectSize(d, *map(float, (near, far) if d >= 0 else (-far, -near)))
 
 
 def improvement(deltas: Values, *, level: float = LEVEL) -> Improvement | None:
@@ -206,5 +206,12 @@ def _noncentrality(t: float, df: int, p: float) -> float:
     """The noncentrality under which P(T <= t) = p, for t >= 0."""
     if t > 1e3:  # T is nc sqrt(df / chi2) there; scipy's distribution function ends near 1e4
         return float(t * np.sqrt(special.chdtri(df, p) / df))
-    high = 5.0 + 4.0 * t  # the root is below t chi / sqrt(df) + 4, and chi at df = 1 below 3.5
-    return float(optimize.brentq(lambda nc: stats.nct.cdf(t, df, nc) - p, -5.0, high))
+
+    def excess(nc: float) -> float:
+        found = float(stats.nct.cdf(t, df, nc))
+        if np.isnan(found):  # scipy gives up in the far tails, both ways
+            found = float(nc < t)
+        return found - p
+
+    # The root is below t chi / sqrt(df) + 4, and chi at df = 1 below 3.5.
+    return float(optimize.brentq(excess, -5.0, 5.0 + 4.0 * t))
