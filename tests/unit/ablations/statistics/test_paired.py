@@ -8,10 +8,10 @@ from statsmodels.stats.weightstats import DescrStatsW
 from ablations.statistics import (
     Paired,
     describe,
+    interval_verdict,
     mean_interval,
     paired,
     paired_by_seed,
-    verdict,
 )
 
 CAL = [0.84, 0.86, 0.85, 0.89]
@@ -66,7 +66,7 @@ def test_too_few_pairs_have_no_interval(
     effect = paired(a, b)
     assert effect.difference == pytest.approx(difference)
     assert effect.half_width is effect.low is effect.high is effect.t is effect.p is None
-    assert verdict(effect) == "no_interval"
+    assert interval_verdict(effect) == "no_interval"
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.1])
@@ -121,7 +121,7 @@ def test_an_arm_over_its_seeds(
 )
 def test_a_verdict_says_what_the_interval_says(low: float, high: float, said: str) -> None:
     effect = Paired((low + high) / 2, (high - low) / 2, low, high, 1.0, 0.5, 10)
-    assert verdict(effect) == said
+    assert interval_verdict(effect) == said
 
 
 @pytest.mark.parametrize(
@@ -166,5 +166,5 @@ def test_unpaired_means_would_hide_what_pairs_show() -> None:
     generator = np.random.default_rng(0)
     seeds = generator.normal(0.8, 0.05, 10)
     a, b = seeds + 0.01 + generator.normal(0, 0.002, 10), seeds
-    assert verdict(paired(a, b)) == "helps"
+    assert interval_verdict(paired(a, b)) == "helps"
     assert stats.ttest_ind(a, b).pvalue > 0.5
