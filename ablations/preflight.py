@@ -1,19 +1,20 @@
 """Is each mechanism alive? A plan whose switch does nothing is refused before time is spent.
 
-For every regime the factorial's full arm and its neighbours train a few real steps of the very
+For every regime the cells with and without each factor train a few real steps of the very
 configuration; parameters are compared bit for bit.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import torch
 
-from ablations.plan import Plan, Run
+from ablations.plan import Arm, Plan, Run
 from cal import config as fields
-from cal.config import Config, ConfigError, Contribution
+from cal.config import Config, ConfigError, Contribution, merge, parse
 from cal.data import ids_of
+from cal.effective import effective
 from cal.mechanisms.bottleneck import Bottleneck
 from cal.packed import Shape, alone, packs, shape
 from cal.parallel import check_workers
@@ -117,20 +118,20 @@ def look(plan: Plan, regime: str) -> list[str]:
 def _faults(plan: Plan, regime: str) -> Iterator[str]:
     by_hash = {run.hash: run for run in plan.runs if run.regime == regime}
     first = {arm.name: by_hash[plan.arm_hashes(regime, arm.name)[0]] for arm in plan.arms}
-    cells = {tuple(a.switches.items()): first[a.name] for a in plan.arms if a.switches}
-    full_key = tuple((factor, True) for factor in plan.factors)
-    full = cells.get(full_key)
-    if full is None:
+    cells = [arm for arm in plan.arms if arm.switches]
+    if not cells:
         return
+    full = first[max(cells, key=lambda arm: sum(arm.switches.values())).name]
     steps = steps_needed(full.config, per_epoch=_per_epoch(full.config))
     digests = _Digests(steps)
     doubled = dict(_doubled(full.config))
-    digests.train([*(run.config for run in first.values()), *doubled.values()])
-    for factor in plan.factors:
-        without = cells[tuple((f, f != factor) for f in plan.factors)]
-        if without.hash == full.hash:
+    switched = {f: _switched(plan, f, cells, first) for f in plan.factors}
+    more = [config for pair in switched.values() for config in pair]
+    digests.train([*(run.config for run in first.values()), *doubled.values(), *more])
+    for factor, (on, off) in switched.items():
+        if effective(on) == effective(off):
             yield f"{factor}: the switch changes no effective configuration (regime {regime})"
-        elif digests.of(full.config) == digests.of(without.config):
+        elif digests.of(on) == digests.of(off):
             yield (
                 f"{factor}: dead switch in regime {regime}; on and off train the same parameters "
                 f"over {steps} steps, so nothing could be learned about it"
@@ -147,6 +148,30 @@ def _faults(plan: Plan, regime: str) -> Iterator[str]:
         if digests.of(twin) != digests.of(joint):
             yield f"neutral: CAL with everything off is not joint training (regime {regime})"
     yield from _twins([*first.values()], digests, regime)
+
+
+def _switched(
+    plan: Plan, factor: str, cells: Sequence[Arm], first: Mapping[str, Run]
+) -> tuple[Config, Config]:
+    """With the factor and without: the two cells that differ in least, of these those with most on.
+    A fraction has no such neighbours, so its full cell is switched by hand.
+    """
+    if plan.design.kind == "fractional":
+        on = first[cells[0].name].config
+        return on, parse(merge(on.model_dump(mode="json"), plan.neutrals[factor]))
+    pairs = [
+        (a, b) for a in cells if a.switches[factor] for b in cells if not b.switches[factor]
+    ]
+    if not pairs:
+        raise ValueError(f"{factor}: given the same level in every cell; allowed: cells with both")
+    arm, other = min(
+        pairs,
+        key=lambda pair: (
+            sum(on != pair[1].switches[name] for name, on in pair[0].switches.items()),
+            -sum(pair[0].switches.values()),
+        ),
+    )
+    return first[arm.name].config, first[other.name].config
 
 
 def _doubled(config: Config) -> Iterator[tuple[str, Config]]:
