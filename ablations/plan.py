@@ -58,6 +58,7 @@ class Plan:
     published: tuple[Published, ...] = ()
     neutrals: dict[str, Tree] = field(default_factory=dict)  # factor -> tree that switches it off
     needs: dict[str, tuple[str, ...]] = field(default_factory=dict)  # nested factors alone
+    looks: dict[str, tuple[int, ...]] = field(default_factory=dict)  # seeds at each planned look
 
     def arm_hashes(self, regime: str, arm: str) -> tuple[str, ...]:
         """The arm's runs in one regime, in the order of its seeds."""
@@ -246,6 +247,7 @@ def from_json(text: str) -> Plan:
         published=tuple(Published.model_validate(e) for e in tree.get("published", ())),
         neutrals=tree.get("neutrals", {}),
         needs={name: tuple(others) for name, others in tree.get("needs", {}).items()},
+        looks={name: tuple(numbers) for name, numbers in tree.get("looks", {}).items()},
     )
 
 

@@ -6,7 +6,7 @@ verdicts over a family, ``sequential`` several looks, ``factorial`` what each fa
 and coverage as used.
 """
 
-from ablations.statistics.arrays import LEVEL, Array, Values
+from ablations.statistics.arrays import LEVEL, Array, Values, without_spread
 from ablations.statistics.decisions import (
     difference_p,
     equivalence_p,
@@ -82,4 +82,5 @@ __all__ = [
     "verdict",
     "verdicts",
     "wilcoxon_p",
+    "without_spread",
 ]

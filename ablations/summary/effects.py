@@ -54,13 +54,12 @@ class Pairs:
     seeds: tuple[int, ...]
     deltas: Array
     dropped: tuple[int, ...] = ()
-    scale: float = 1.0  # largest of the compared values: what rounding is measured by
     guessed: Mapping[int, float] | None = None
 
     @property
     def spread(self) -> bool:
         """Whether there is any, beyond rounding: without it there is no interval."""
-        return len(self.deltas) > 1 and np.ptp(self.deltas) > st.RESOLUTION * self.scale
+        return len(self.deltas) > 1 and not bool(st.without_spread(self.deltas))
 
 
 def kind_of(name: str) -> str:
@@ -84,9 +83,8 @@ def pairs_of(a: Cell, b: Cell, name: str, *, classes: int) -> Pairs:
     left, right = by_seed(a, metric=name), by_seed(b, metric=name)
     both = tuple(row.seed for row in a if row.seed in left and row.seed in right)
     deltas = np.array([left[seed] - right[seed] for seed in both], dtype=np.float64)
-    scale = max((abs(v) for v in (*left.values(), *right.values())), default=1.0)
     dropped = tuple(sorted(left.keys() ^ right.keys()))
-    return Pairs(both, deltas, dropped, scale, _guessed(a, b, left, right, name, classes))
+    return Pairs(both, deltas, dropped, _guessed(a, b, left, right, name, classes))
 
 
 def _guessed(
@@ -174,51 +172,43 @@ def _bare(pairs: Pairs, name: str, failures: Sequence[int]) -> Tree:
 def _numbers(found: Mapping[str, Pairs], names: Sequence[str], rules: Rules) -> list[Tree]:
     """All that has an interval, for S metrics over the same n seeds at once."""
     deltas = np.stack([found[name].deltas for name in names])
-    n = deltas.shape[-1]
     mean, half = interval(deltas, rules)
-    low, high = st.bca(deltas, level=rules.level)
-    permuted = st.permutation_p(deltas)
-    trees = []
-    for s, name in enumerate(names):
-        row = deltas[s]
-        sd = float(row.std(ddof=1))
-        trees.append(
-            {
-                "half_width": float(half[s]),
-                "low": float(mean[s] - half[s]),
-                "high": float(mean[s] + half[s]),
-                "t": float(mean[s] / _error(row, rules)),
-                "p": different_p(row, rules),
-                "p_equivalent": equivalent_p(row, name, rules),
-                "bca": [float(low[s]), float(high[s])],
-                "p_permutation": float(permuted[s]),
-                "p_wilcoxon": st.wilcoxon_p(row),
-                "d": _named(st.effect_size(row, level=rules.level), "d", "value"),
-                "improvement": _improvement(row, name, rules),
-                "minimum_detectable": st.minimum_detectable(
-                    sd, n, alpha=rules.alpha, power=rules.power
-                ),
-                "seeds_for_margin": _seeds_for(sd, name, rules),
-            }
-        )
-    return trees
+    columns = {
+        "half_width": half,
+        "low": mean - half,
+        "high": mean + half,
+        "p": st.difference_p(widened(deltas, rules)),
+        "p_permutation": st.permutation_p(deltas),
+    }
+    bca = np.stack(st.bca(deltas, level=rules.level), axis=-1)
+    return [
+        {key: float(column[s]) for key, column in columns.items()}
+        | {"bca": bca[s].tolist()}
+        | _one(deltas[s], name, rules)
+        for s, name in enumerate(names)
+    ]
 
 
-def _named(value: Any, old: str, new: str) -> Tree:
-    tree = asdict(value)
-    return {new: tree.pop(old), **tree}
-
-
-def _improvement(deltas: Array, name: str, rules: Rules) -> Tree:
+def _one(deltas: Array, name: str, rules: Rules) -> Tree:
+    """What is computed of each metric by itself."""
+    n, sd = len(deltas), float(deltas.std(ddof=1))
+    error = float(widened(deltas, rules).std(ddof=1)) / math.sqrt(n)
+    size = st.effect_size(deltas, level=rules.level)
     sign = -1 if better(name) == "lower" else 1
-    return asdict(st.improvement(sign * deltas, level=rules.level))
-
-
-def _seeds_for(sd: float, name: str, rules: Rules) -> int | None:
+    gain = st.improvement(sign * deltas, level=rules.level)
     margin = margin_of(name, rules)
-    if margin is None:
-        return None
-    return st.seeds_needed(sd, margin, alpha=rules.alpha, power=rules.power)
+    chances = {"alpha": rules.alpha, "power": rules.power}
+    return {
+        "t": float(deltas.mean()) / error,
+        "p_equivalent": None
+        if margin is None
+        else float(st.equivalence_p(widened(deltas, rules), margin=margin)),
+        "p_wilcoxon": st.wilcoxon_p(deltas),
+        "d": None if size is None else {"value": size.d, "low": size.low, "high": size.high},
+        "improvement": None if gain is None else asdict(gain),
+        "minimum_detectable": st.minimum_detectable(sd, n, **chances),
+        "seeds_for_margin": None if margin is None else st.seeds_needed(sd, margin, **chances),
+    }
 
 
 def interval(deltas: Array, rules: Rules) -> tuple[Array, Array]:
@@ -228,53 +218,43 @@ def interval(deltas: Array, rules: Rules) -> tuple[Array, Array]:
     return st.corrected_interval(deltas, ratio=rules.ratio, level=rules.level)
 
 
-def _error(deltas: Array, rules: Rules) -> float:
-    """Standard error of the mean of [n]."""
-    n = len(deltas)
-    return float(deltas.std(ddof=1)) * math.sqrt(1 / n + (rules.ratio or 0.0))
-
-
-def different_p(deltas: Array, rules: Rules) -> float:
-    """Two-sided p of the (corrected) paired t; 1 without spread around 0, nan for one value."""
-    return st.t_p(float(deltas.mean()), _error(deltas, rules), len(deltas))
-
-
-def equivalent_p(deltas: Array, name: str, rules: Rules) -> float | None:
-    """p of both one-sided tests against the margin; None where none is declared."""
-    margin = margin_of(name, rules)
-    if margin is None:
-        return None
-    return st.tost_p(deltas, margin, error=_error(deltas, rules))
+def widened(deltas: Array, rules: Rules) -> Array:
+    """Differences [S, n] whose plain t test is the corrected one where seeds redraw the test part:
+    variance 1/n + ratio instead of 1/n.
+    """
+    if rules.ratio is None:
+        return deltas
+    mean = deltas.mean(-1, keepdims=True)
+    return np.asarray(mean + (deltas - mean) * math.sqrt(1 + deltas.shape[-1] * rules.ratio))
 
 
 def decisive(pairs: Pairs, name: str, rules: Rules) -> tuple[float, float]:
-    """p of "different" and of "equivalent" that the verdict is made of. Where runs failed it must
-    hold among the survivors and with each failed run as a guess; 1 where the signs disagree.
+    """p of "different" and of "equivalent" (nan: no margin) that the verdict is made of. Where runs
+    failed it must hold among the survivors and with each failed run as a guess; 1 where the signs
+    disagree.
     """
     rows = [pairs.deltas]
     if pairs.guessed is not None and len(pairs.guessed) > 1:
         rows.append(np.array(list(pairs.guessed.values())))
-    different = max(different_p(row, rules) for row in rows)
+    different = max(float(st.difference_p(widened(row, rules))) for row in rows)
     if len({np.sign(row.mean()) for row in rows}) > 1:
         different = 1.0
-    equivalent = [equivalent_p(row, name, rules) for row in rows]
-    return different, max((p for p in equivalent if p is not None), default=math.nan)
+    margin = margin_of(name, rules)
+    if margin is None:
+        return different, math.nan
+    equal = [float(st.equivalence_p(widened(row, rules), margin=margin)) for row in rows]
+    return different, max(equal)
 
 
 def word_for(tree: Mapping[str, Any], different: float, equivalent: float, rules: Rules) -> Tree:
     """The verdict, and in words why it is not the one that the pairs alone would give."""
     sign = -1 if tree["better"] == "lower" else 1
-    difference = sign * tree["difference"]
-    found = st.verdict(difference, different, equivalent, alpha=rules.alpha)
-    plain = st.verdict(difference, tree["p"], _or_nan(tree["p_equivalent"]), alpha=rules.alpha)
-    reason = ""
-    if found != plain and any(tree["failures"].values()):
-        reason = "does not hold if the failed runs count as guesses"
+    gain = sign * tree["difference"]
+    found = st.verdict(gain, different, equivalent, alpha=rules.alpha)
+    plain = st.verdict(gain, tree["p"], tree["p_equivalent"], alpha=rules.alpha)
+    failed = found != plain and any(tree["failures"].values())
+    reason = "does not hold if the failed runs count as guesses" if failed else ""
     return {"verdict": found, "reason": reason}
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value
 
 
 def sampled(a: Cell, b: Cell, condition: str, runs: Mapping[str, Samples], rules: Rules) -> Tree:
@@ -289,7 +269,8 @@ def sampled(a: Cell, b: Cell, condition: str, runs: Mapping[str, Samples], rules
     if len(seeds) < 2 or any(row is None for table in tables for row in table):
         return {}
     x, y = (np.stack([row for row in table if row is not None]) for table in tables)
-    found: Tree = {"two_way": list(st.two_way(x, y, level=rules.level))}
+    bounds = st.two_way(x, y, level=rules.level)
+    found: Tree = {"two_way": [float(bound) for bound in bounds]}
     if condition == "clean":
         tests = [st.mcnemar(p > 0, q > 0) for p, q in zip(x, y, strict=True)]
         found["mcnemar"] = {

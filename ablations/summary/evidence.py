@@ -64,23 +64,15 @@ def _rules(plan: "Plan", split: Split) -> Rules:
 
 
 def questions(evidence: Evidence) -> list[Question]:
-    """The primary comparisons that are not the same runs: the family."""
+    """The family: its comparisons with their pairs."""
     plan = evidence.plan
-    return [
-        Question(
-            *(regime, declared.name, condition, name),
-            pairs=pairs_of(
-                evidence.cell(regime, declared.arm),
-                evidence.cell(regime, declared.reference),
-                name,
-                classes=evidence.rules[regime].classes,
-            ),
-            seeds=plan.seeds[regime],
-            looks=plan.looks.get(regime, ()),
-        )
-        for regime in plan.regimes
-        for declared in plan.contrasts
-        if declared.primary and declared.reference not in evidence.same(regime, declared.arm)
-        for condition in plan.analysis.conditions
-        for name in (metric(condition, plan.analysis.metric),)
-    ]
+    declared = {contrast.name: contrast for contrast in plan.contrasts}
+    found = []
+    for regime, contrast, condition in plan.family():
+        arm, reference = declared[contrast].arm, declared[contrast].reference
+        a, b = evidence.cell(regime, arm), evidence.cell(regime, reference)
+        name = metric(condition, plan.analysis.metric)
+        pairs = pairs_of(a, b, name, classes=evidence.rules[regime].classes)
+        seeds, looks = plan.seeds[regime], plan.looks.get(regime, ())
+        found.append(Question(regime, contrast, condition, name, pairs, seeds, looks))
+    return found

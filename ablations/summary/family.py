@@ -58,27 +58,16 @@ def decide(questions: Sequence[Question], rules: Rules) -> dict[tuple[str, str, 
 
 
 def sequential(question: Question, rules: Rules) -> tuple[float, float]:
-    """p of both questions after the looks so far; with one look the plain p."""
-    reached = [look for look in question.looks if look <= len(question.seeds)]
-    if not reached:
-        reached = [len(question.seeds)]
-    planned = question.looks or tuple(reached)
-    rows = [at_look(question, look, rules) for look in reached]
-    if len(planned) == 1:
-        return rows[-1]
-    fractions = [look / planned[-1] for look in planned]
-    different, equivalent = zip(*rows, strict=True)
-    return (
-        st.sequential_p(_filled(different), fractions, sides=2),
-        math.nan
-        if math.isnan(equivalent[-1])
-        else st.sequential_p(_filled(equivalent), fractions, sides=1),
-    )
-
-
-def _filled(values: Sequence[float]) -> list[float]:
-    """A look that gave no p (no spread yet) rejects nothing."""
-    return [1.0 if math.isnan(value) else value for value in values]
+    """p of both questions after the looks so far; the plain p where there is but one look."""
+    now = len(question.seeds)
+    reached = [look for look in question.looks if look <= now]
+    rows = np.array([at_look(question, look, rules) for look in reached or [now]])
+    if len(question.looks) < 2:
+        return float(rows[-1, 0]), float(rows[-1, 1])
+    fractions = [look / question.looks[-1] for look in question.looks]
+    different = st.sequential_p(rows[:, 0], fractions, sides=2)
+    equivalent = st.sequential_p(rows[:, 1], fractions, sides=1)
+    return float(different), float(equivalent)
 
 
 def at_look(question: Question, look: int, rules: Rules) -> tuple[float, float]:
@@ -97,7 +86,6 @@ def until(pairs: Pairs, seeds: Sequence[int]) -> Pairs:
         tuple(pairs.seeds[i] for i in kept),
         pairs.deltas[kept],
         tuple(seed for seed in pairs.dropped if seed in seeds),
-        pairs.scale,
         None if guessed is None else {s: d for s, d in guessed.items() if s in seeds},
     )
 

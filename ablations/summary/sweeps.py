@@ -18,21 +18,20 @@ def sweeps(evidence: Evidence, regime: str) -> list[Tree]:
             "field": sweep.field,
             "reference": sweep.reference,
             "levels": [
-                _level(evidence, regime, level, arm, sweep.arms[sweep.reference])
-                for level, arm in sweep.arms.items()
+                {"level": level.value} | _level(evidence, regime, level.arm, sweep.reference)
+                for level in sweep.levels
             ],
         }
         for sweep in evidence.plan.sweeps
     ]
 
 
-def _level(evidence: Evidence, regime: str, level: str, arm: str, reference: str) -> Tree:
+def _level(evidence: Evidence, regime: str, arm: str, reference: str) -> Tree:
     rules, cell = evidence.rules[regime], evidence.cell(regime, arm)
     names = [metric(condition) for condition in CONDITIONS]
     same = arm == reference or reference in evidence.same(regime, arm)
     found = effects(cell, evidence.cell(regime, reference), names, rules=rules, same=same)
     return {
-        "level": level,
         "arm": arm,
         **{c: sample(cell, metric(c), rules.level) for c in CONDITIONS},
         "versus": {c: brief(found[metric(c)]) for c in CONDITIONS},

@@ -9,7 +9,7 @@ from ablations.statistics import LEVEL
 from ablations.summary.conditions import metric
 from ablations.summary.contrasts import contrast, lines
 from ablations.summary.counts import broken, counts, intervals, timings
-from ablations.summary.effects import Rules, brief, effects, word_for
+from ablations.summary.effects import Rules, brief, effects, judged, word_for
 from ablations.summary.evidence import Evidence, questions
 from ablations.summary.factorial import factorial
 from ablations.summary.family import Decision, Question, decide
@@ -64,7 +64,7 @@ def summarise(
         "references": evidence.references,
         "regimes": regimes,
         "over_regimes": over_regimes(asked, rules),
-        "published": list(plan.published),
+        "published": published(plan),
         "runs": counts(rows),
         "failed": broken(plan, rows, ("FAILED",)),
         "unfinished": broken(plan, rows, ("RUNNING", "MISSING")),
@@ -93,9 +93,7 @@ def words(plan: "Plan", rows: Sequence[Row]) -> dict[tuple[str, str, str], str]:
     found = {}
     for question in asked:
         rules = evidence.rules[question.regime]
-        a, b = question.contrast.split(" - ", 1)
-        cells = (evidence.cell(question.regime, a), evidence.cell(question.regime, b))
-        tree = effects(*cells, [question.name], rules=rules)[question.name]
+        tree = judged(question.pairs, question.name, rules)
         found[question.key] = _settled(tree, decisions[question.key], rules)["verdict"]
     return found
 
