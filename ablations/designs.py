@@ -89,6 +89,13 @@ def lay_out(
             f"constraints: given one that forbids the cell {gone[0]}, {lost}; allowed: constraints "
             f"that leave it{', or design.kind factorial' if kind != 'factorial' else ''}"
         )
+    for name in factors:
+        levels = {cell[name] for cell in left.values()}
+        if len(levels) == 1:
+            raise ConfigError(
+                f"constraints: given ones that leave {name} {'on' if True in levels else 'off'} in "
+                "every cell; allowed: constraints that leave both"
+            )
     return Design(kind), left
 
 

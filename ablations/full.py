@@ -27,7 +27,7 @@ EXAMPLES = """examples:
   python -m ablations.full                          the default study on the embedded data
   python -m ablations.full --seeds 3 --out quick    three seeds a regime
   python -m ablations.full --config my-study.yaml   your own study (see ablations/default.yaml)
-  python -m ablations.full --dry-run                what would be run, and nothing else
+  python -m ablations.full --dry-run --price 0.04   what would be run, how long and at what cost
   python -m ablations.full cal.acceleration.alpha=2 another base configuration
   ray job submit -- python -m ablations.full        the same on a cluster
 
@@ -60,7 +60,15 @@ def parser() -> argparse.ArgumentParser:
         metavar="G",
         help="GPUs of each worker (1 for large networks where there are any, else 0)",
     )
-    p.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    p.add_argument(
+        "--dry-run", action="store_true", help="print plan, measured hours and cost, and stop"
+    )
+    p.add_argument(
+        "--price",
+        type=cli.price,
+        metavar="P",
+        help="what a core-hour (with GPUs: a GPU-hour) costs, for the forecast",
+    )
     p.add_argument("assignments", nargs="*", metavar="FIELD=VALUE", help="changes of the base")
     return p
 
@@ -81,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"x seeds, {len(plan.runs)} distinct runs"
     )
     if options.dry_run:
-        return cli.DONE
+        return _dry_run(plan, options)
     out = home.resolve(options.out)
     from ablations.report import check_out
     from cal.adapters.tracking import Variant, hidden, is_new, open_ledger
@@ -104,8 +112,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         runs = missing(plan, ledger)
         if runs:
             ready = ready or _prepare(plan, options, runs)
-            _train(runs, ready, ledger, done=len(plan.runs) - len(runs))
+            done = len(plan.runs) - len(runs)
+            _train(runs, ready, ledger, done=done, price=options.price)
         return _tell(plan, ledger, out, begin)
+
+
+def _dry_run(plan: "Plan", options: argparse.Namespace) -> int:
+    """What would be done, how long it would take and cost: measured in this process alone."""
+    from ablations import estimate
+
+    for line in estimate.described(plan):
+        print(line, flush=True)
+    here = estimate.here(workers=options.workers, gpus=options.gpus_per_run)
+    print(here.words, flush=True)
+    sizes = dict(estimate.measured(plan.runs, here, packed=options.backend in ("auto", "packed")))
+    lines = estimate.forecast(
+        plan.runs, sizes, places=here.places, price=options.price, gpus=here.gpus
+    )
+    print(*lines, sep="\n")
+    return cli.DONE
 
 
 @dataclass(frozen=True)
@@ -136,10 +161,12 @@ def _prepare(plan: "Plan", options: argparse.Namespace, runs: Sequence["Run"]) -
     return _Ready(backend, passed, sizes)
 
 
-def _train(runs: "Sequence[Run]", ready: _Ready, ledger: "Ledger", *, done: int) -> None:
+def _train(
+    runs: "Sequence[Run]", ready: _Ready, ledger: "Ledger", *, done: int, price: float | None
+) -> None:
     """Execute what the ledger lacks once the preflight passed; ``done`` runs are there already."""
     from ablations import backend as backends
-    from ablations import execute, sizing, units
+    from ablations import estimate, execute, sizing, units
     from ablations.progress import Progress
     from cal.adapters import ray_cluster
 
@@ -154,6 +181,8 @@ def _train(runs: "Sequence[Run]", ready: _Ready, ledger: "Ledger", *, done: int)
         work = units.packed(runs, sizes, places=places)
         for line in sizing.lines(runs, sizes, work):
             cli.say(f"  {line}")
+        for line in estimate.forecast(runs, sizes, places=places, price=price, gpus=backend.gpus):
+            cli.say(line)
     gc.freeze()  # what was imported stays: a collection need not look at it again and again
     with Progress(runs, done=done, places=places) as progress:
         execute.execute(work, ledger, backend=backend, listener=progress)

@@ -122,7 +122,10 @@ def _faults(plan: Plan, regime: str) -> Iterator[str]:
     if not cells:
         return
     full = first[max(cells, key=lambda arm: sum(arm.switches.values())).name]
-    steps = steps_needed(full.config, per_epoch=_per_epoch(full.config))
+    needed = (
+        steps_needed(first[arm.name].config, per_epoch=_per_epoch(full.config)) for arm in cells
+    )
+    steps = max(needed)
     digests = _Digests(steps)
     doubled = dict(_doubled(full.config))
     switched = {f: _switched(plan, f, cells, first) for f in plan.factors}
@@ -159,11 +162,7 @@ def _switched(
     if plan.design.kind == "fractional":
         on = first[cells[0].name].config
         return on, parse(merge(on.model_dump(mode="json"), plan.neutrals[factor]))
-    pairs = [
-        (a, b) for a in cells if a.switches[factor] for b in cells if not b.switches[factor]
-    ]
-    if not pairs:
-        raise ValueError(f"{factor}: given the same level in every cell; allowed: cells with both")
+    pairs = [(a, b) for a in cells if a.switches[factor] for b in cells if not b.switches[factor]]
     arm, other = min(
         pairs,
         key=lambda pair: (

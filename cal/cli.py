@@ -51,6 +51,17 @@ def gpus(text: str) -> float:
     return value
 
 
+def price(text: str) -> float:
+    """An option's value: what an hour of a core (or GPU) costs, in whatever currency."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"given {text}; allowed: 0 or more")
+    return value
+
+
 class StoppedError(RuntimeError):
     """The work cannot go on (the ledger is away, another driver took over): one line with what to
     do, exit 1.

@@ -16,8 +16,8 @@ import torch
 
 from cal.allocator import give_back_memory
 from cal.config import Config
-from cal.data import Parts, load
-from cal.evaluate import evaluate
+from cal.data import Parts, conditions, load
+from cal.evaluate import evaluate, score
 from cal.trainer import Trainer
 
 PART = 0.5  # of the free memory of a place that packs may take
@@ -36,6 +36,7 @@ class Measured:
     replicas: tuple[int, ...]  # R of each pack, from 1
     step_s: tuple[float, ...]  # seconds of a step for each run
     memory: tuple[int, int]  # most bytes of packs of 1 and 2, beyond what the process had before
+    evaluate_s: float = 0.0  # seconds of an evaluation for each run, in the pack of 2
 
     def bytes(self, replicas: int) -> int:
         """What a pack of R takes, by the line through one and two."""
@@ -54,6 +55,7 @@ class Size:
     largest: int
     step_s: float  # of each run in a pack of ``target``
     why: str
+    evaluate_s: float = 0.0  # of each run
 
 
 def choose(found: Measured, *, free: float) -> Size:
@@ -70,7 +72,7 @@ def choose(found: Measured, *, free: float) -> Size:
         f"{1000 * step_s:.2f} ms a step and run, alone {1000 * found.step_s[0]:.2f}; "
         f"{found.bytes(largest) / 2**20:.0f} of {room / 2**20:.0f} MiB; {bound}"
     )
-    return Size(min(target, largest), largest, step_s, why)
+    return Size(min(target, largest), largest, step_s, why, found.evaluate_s)
 
 
 def pays(step_s: Sequence[float]) -> bool:
@@ -93,7 +95,10 @@ def measure(config: Config, *, device: str, free: float) -> Measured:
         step_s.append(_seconds(trainer))
         evaluate(trainer.network, trainer.configs, trainer.data, trainer.device)
         memory.append(max(0, peak(device) - before))
-    found = Measured((1, 2), tuple(step_s), (memory[0], memory[1]))
+    evaluate_s = _evaluate_seconds(
+        trainer
+    )  # the test inputs are made by now, for all runs of a seed
+    found = Measured((1, 2), tuple(step_s), (memory[0], memory[1]), evaluate_s)
     while pays(found.step_s):
         size = 2 * found.replicas[-1]
         if size > LARGEST[torch.device(device).type] or found.bytes(size) > PART * free:
@@ -101,6 +106,37 @@ def measure(config: Config, *, device: str, free: float) -> Measured:
         seconds = _seconds(_trainer(config, parts, size, device))
         found = replace(found, replicas=(*found.replicas, size), step_s=(*found.step_s, seconds))
     return found
+
+
+def measure_alone(config: Config, *, device: str, seconds: float) -> Size:
+    """A network that cannot be packed: its fastest step within about ``seconds``; the evaluation
+    by one pass over the select part, times the passes and samples that it will have.
+    """
+    trainer = Trainer([config], device=device)
+    gpu = trainer.device.type == "cuda"
+    times, begin = list[float](), time.perf_counter()
+    last = begin
+    for _ in trainer.epoch_steps():
+        if gpu:
+            torch.cuda.synchronize()
+        now = time.perf_counter()
+        times.append(now - last)
+        last = now
+        if now - begin > seconds:
+            break
+    begin = time.perf_counter()
+    score(trainer.network, trainer.select_part)
+    passed = time.perf_counter() - begin
+    samples = len(trainer.data[0].report.labels) / trainer.select_part.labels.shape[1]
+    return Size(1, 1, min(times), "goes alone", passed * samples * _passes(config))
+
+
+def _passes(config: Config) -> int:
+    """How often an evaluation runs the encoders: once for each version of a modality's inputs."""
+    targets = [condition.target for condition in conditions(config)]
+    return 1 + max(
+        sum(target in (name, "half", "all") for target in targets) for name in config.modalities
+    )
 
 
 def _trainer(config: Config, parts: Sequence[Parts], replicas: int, device: str) -> Trainer:
@@ -125,6 +161,14 @@ def _seconds(trainer: Trainer) -> float:
             times.append(clock() - begin)
             begin = clock()
     return min(times[1:]) / len(trainer.configs)
+
+
+def _evaluate_seconds(trainer: Trainer) -> float:
+    """Seconds of an evaluation for each run, on the CPU of this process or by a GPU's clock."""
+    clock = time.perf_counter if trainer.device.type == "cuda" else time.process_time
+    begin = clock()
+    evaluate(trainer.network, trainer.configs, trainer.data, trainer.device)
+    return (clock() - begin) / len(trainer.configs)
 
 
 def used(device: str) -> int:
