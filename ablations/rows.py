@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ablations.summary.conditions import KINDS, by_condition
+from ablations.conditions import KINDS, by_condition
 
 if TYPE_CHECKING:
     from ablations.plan import Plan

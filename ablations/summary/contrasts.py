@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ablations.summary.conditions import AREA, DROP, GROUP, KINDS, LOWER, by_condition, metric
+from ablations.conditions import AREA, DROP, GROUP, KINDS, LOWER, by_condition, metric
 from ablations.summary.effects import Cell, Rules, effects, interval, sampled
 from ablations.summary.samples import Samples, recalls
 
@@ -21,7 +21,8 @@ def contrast(
 ) -> tuple[Tree, dict[str, Tree]]:
     """One contrast in one regime, and its effects on every metric by name."""
     names = test_metrics((*a, *b))
-    found = effects(a, b, names, rules=rules, same=same)
+    shown = [name for name in names if name.split("/")[1] in (*CONDITIONS, DROP)]
+    found = effects(a, b, names, rules=rules, same=same, detailed=shown)
     for condition in CONDITIONS:
         if metric(condition) in found and not same:
             found[metric(condition)] |= sampled(a, b, condition, runs, rules)

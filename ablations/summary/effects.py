@@ -4,7 +4,7 @@ Legend: S metrics compared at once, n paired seeds, N test samples.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ablations import statistics as st
-from ablations.summary.conditions import DROP, LOWER
+from ablations.conditions import DROP, LOWER
 from ablations.rows import Row, by_seed
 from ablations.summary.samples import Samples
 
@@ -116,12 +116,24 @@ def _guess(name: str, classes: int) -> float | None:
 
 
 def effects(
-    a: Cell, b: Cell, names: Sequence[str], *, rules: Rules, same: bool = False
+    a: Cell,
+    b: Cell,
+    names: Sequence[str],
+    *,
+    rules: Rules,
+    same: bool = False,
+    detailed: Collection[str] = (),
 ) -> dict[str, Tree]:
-    """The effect ``a - b`` of each metric. ``same``: both arms are the same computations."""
+    """The effect ``a - b`` of each metric. ``same``: both arms are the same computations.
+
+    ``detailed``: metrics that get what takes long as well, 5 ms each: interval of d, power.
+    """
     found = {name: pairs_of(a, b, name, classes=rules.classes) for name in names}
     failed = [sum(row.status == "FAILED" for row in cell) for cell in (a, b)]
     trees = _effects(found, rules, failures=failed)
+    for name in detailed:
+        if found[name].spread and not same:
+            trees[name] |= _details(found[name].deltas, name, rules)
     for tree in trees.values():
         if same and tree["n"]:
             tree |= dict.fromkeys(DERIVED) | {"verdict": "same_runs"}
@@ -193,19 +205,28 @@ def _one(deltas: Array, name: str, rules: Rules) -> Tree:
     """What is computed of each metric by itself."""
     n, sd = len(deltas), float(deltas.std(ddof=1))
     error = float(widened(deltas, rules).std(ddof=1)) / math.sqrt(n)
-    size = st.effect_size(deltas, level=rules.level)
-    sign = -1 if better(name) == "lower" else 1
-    gain = st.improvement(sign * deltas, level=rules.level)
     margin = margin_of(name, rules)
-    chances = {"alpha": rules.alpha, "power": rules.power}
     return {
         "t": float(deltas.mean()) / error,
         "p_equivalent": None
         if margin is None
         else float(st.equivalence_p(widened(deltas, rules), margin=margin)),
         "p_wilcoxon": st.wilcoxon_p(deltas),
-        "d": None if size is None else {"value": size.d, "low": size.low, "high": size.high},
-        "improvement": None if gain is None else asdict(gain),
+        "d": {"value": float(deltas.mean()) / sd, "low": None, "high": None},
+    }
+
+
+def _details(deltas: Array, name: str, rules: Rules) -> Tree:
+    n, sd = len(deltas), float(deltas.std(ddof=1))
+    size = st.effect_size(deltas, level=rules.level)
+    sign = -1 if better(name) == "lower" else 1
+    gain = st.improvement(sign * deltas, level=rules.level)
+    assert size is not None and gain is not None  # there is spread
+    margin = margin_of(name, rules)
+    chances = {"alpha": rules.alpha, "power": rules.power}
+    return {
+        "d": {"value": size.d, "low": size.low, "high": size.high},
+        "improvement": asdict(gain),
         "minimum_detectable": st.minimum_detectable(sd, n, **chances),
         "seeds_for_margin": None if margin is None else st.seeds_needed(sd, margin, **chances),
     }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from ablations.rows import Row, cells
 from ablations.statistics import LEVEL
-from ablations.summary.conditions import metric, with_derived
+from ablations.conditions import metric, with_derived
 from ablations.summary.effects import Cell, Rules, pairs_of
 from ablations.summary.family import Question
 from ablations.summary.samples import Samples
@@ -34,7 +34,11 @@ class Evidence:
     def of(cls, plan: "Plan", rows: Sequence[Row], runs: Mapping[str, Samples]) -> Self:
         """Raises ``ValueError`` for a seed that comes twice, or a row the plan does not know."""
         derived = [replace(row, metrics=with_derived(row.metrics)) for row in rows]
-        found = {key: tuple(cell) for key, cell in cells(derived).items()}
+        place = {(r, seed): i for r, seeds in plan.seeds.items() for i, seed in enumerate(seeds)}
+        found = {
+            key: tuple(sorted(cell, key=lambda row: place.get((row.regime, row.seed), -1)))
+            for key, cell in cells(derived).items()
+        }
         known = {(regime, arm.name) for regime in plan.regimes for arm in plan.arms}
         if not found.keys() <= known:
             raise ValueError(f"rows: given {sorted(found.keys() - known)[0]}; not in the plan")

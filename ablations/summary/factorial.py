@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ablations import statistics as st
-from ablations.summary.conditions import metric
+from ablations.conditions import metric
 from ablations.summary.effects import Array, Cell, Pairs, Rules, brief, interval, judged
 from ablations.rows import by_seed
 

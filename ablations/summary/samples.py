@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ablations.summary.conditions import robust_weights
+from ablations.conditions import robust_weights
 
 Array = npt.NDArray[Any]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ablations.summary.conditions import metric
+from ablations.conditions import metric
 from ablations.summary.effects import brief, effects
 from ablations.summary.evidence import Evidence
 from ablations.summary.variants import CONDITIONS, sample

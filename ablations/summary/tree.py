@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ablations import wording
 from ablations.rows import Row
 from ablations.statistics import LEVEL
-from ablations.summary.conditions import metric
+from ablations.conditions import metric
 from ablations.summary.contrasts import contrast, lines
 from ablations.summary.counts import broken, counts, intervals, timings
 from ablations.summary.effects import Rules, brief, effects, judged, word_for
@@ -33,6 +33,19 @@ def summarise(
     *,
     runs: Mapping[str, Samples] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    tuning: Mapping[str, Tree] | None = None,
+) -> Tree:
+    """The tree of summary.json alone; see ``analyse``."""
+    return analyse(plan, rows, runs=runs, provenance=provenance, tuning=tuning)[0]
+
+
+def analyse(
+    plan: "Plan",
+    rows: Sequence[Row],
+    *,
+    runs: Mapping[str, Samples] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    tuning: Mapping[str, Tree] | None = None,
 ) -> tuple[Tree, list[Tree]]:
     """The tree of summary.json, and the rows of effects.csv.
 

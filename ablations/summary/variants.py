@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ablations.summary.conditions import AREA, DROP, by_condition, curves, metric, noise_groups
+from ablations.conditions import AREA, DROP, by_condition, curves, metric, noise_groups
 from ablations.summary.effects import Cell
 from ablations.rows import by_seed
 from ablations.summary.samples import Samples, recalls, reliability
