@@ -1,0 +1,98 @@
+"""From a ledger that has the runs to everything that tells of them: aggregates, report, notes."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablations import execute, report, wording
+from ablations.plan import Plan, to_json
+from ablations.rows import Row, rows_of
+from ablations.summary import analyse
+from ablations.summary.samples import Samples, samples_of
+from ablations.summary.tuning import trees
+from cal import cli
+from cal.adapters.tracking import Entry, Variant
+
+if TYPE_CHECKING:
+    from ablations.tuning import Outcome
+    from cal.adapters.tracking_ledger import Ledger
+    from cal.adapters.tracking_read import Reader
+
+Tree = dict[str, Any]
+
+
+def begin(plan: Plan, ledger: "Ledger") -> None:
+    """Lay the study out in the ledger, or what a plan that has grown adds to it."""
+    ledger.begin(
+        plan.study,
+        regimes={name: plan.titles[name] for name in plan.regimes},
+        variants=[Variant(arm.name, arm.title, "", arm.switches) for arm in plan.arms],
+        plan=to_json(plan),
+        title=plan.title,
+    )
+
+
+def rows_in(plan: Plan, ledger: "Ledger") -> list[Row]:
+    """The plan's rows as the ledger of the study that was begun has them."""
+    entries = [row for regime in plan.regimes for row in ledger.entries(regime).values()]
+    return rows_of(plan, entries)
+
+
+def samples_in(plan: Plan, entries: Iterable[Entry], reader: "Reader") -> dict[str, Samples]:
+    """Hash -> what each finished run of the plan got right; 2 ms a run in a local folder."""
+    asked = {run.hash for run in plan.runs}
+    found = {
+        entry.hash: samples_of(reader.predictions(entry))
+        for entry in entries
+        if entry.status == "FINISHED" and entry.hash in asked
+    }
+    return {key: samples for key, samples in found.items() if samples is not None}
+
+
+def tell(
+    plan: Plan,
+    ledger: "Ledger",
+    *,
+    out: Path,
+    command: str,
+    begun: float | None = None,
+    outcome: "Outcome | None" = None,
+) -> Tree:
+    """Judge, aggregate over seeds and report -> the summary. ``begun``: monotonic seconds."""
+    entries = [row for regime in plan.regimes for row in ledger.entries(regime).values()]
+    rows = rows_of(plan, entries)
+    provenance = report.provenance_of(
+        command=command,
+        git=(entry.tags.get("cal.git", "") for entry in entries),
+        **({} if begun is None else {"wall_s": round(time.monotonic() - begun, 1)}),
+    )
+    cli.say("judging")
+    runs = samples_in(plan, entries, ledger)
+    summary, table = analyse(
+        plan, rows, runs=runs, provenance=provenance, tuning=trees(plan, outcome, rows)
+    )
+    cli.say("aggregating over seeds")
+    for regime, arm, hashes in execute.variants(plan):
+        effects = effects_shown(summary, regime, arm)
+        ledger.aggregate(regime, arm, hashes=hashes, effects=effects)
+    cli.say("writing the report")
+    names = report.write_report(summary, table, rows, ledger.means(), out=out)
+    ledger.report({name: out / name for name in names}, note=wording.note(summary))
+    return summary
+
+
+def effects_shown(summary: Mapping[str, Any], regime: str, arm: str) -> dict[str, float]:
+    """What a variant run shows beside its means: its difference to the first reference, with the
+    interval, as metrics ``effect/CONDITION/accuracy``.
+    """
+    variant = summary["regimes"][regime]["variants"][arm]
+    found = {}
+    for condition in ("clean", "robust"):
+        versus: Sequence[Tree] = list(variant[condition]["versus"].values())
+        if not versus or versus[0]["low"] is None:
+            continue
+        name = f"effect/{condition}/accuracy"
+        found[name] = versus[0]["difference"]
+        found |= {f"{name}_low": versus[0]["low"], f"{name}_high": versus[0]["high"]}
+    return found
