@@ -156,10 +156,10 @@ def forecast(
     for regime, configs in known.items():
         seconds = sum(seconds_of(config, sizes[network_of(config)]) for config in configs)
         total += seconds
-        each = {(_steps(config), sizes[network_of(config)]) for config in configs}
+        each = Counter((_steps(config), sizes[network_of(config)]) for config in configs)
         yield (
             f"  {regime}: {len(configs)} runs of {seconds / len(configs):.2f} s"
-            f"{_parts(*each.pop()) if len(each) == 1 else ', they differ in length'}"
+            f" ({'most: ' if len(each) > 1 else ''}{_parts(*each.most_common(1)[0][0])})"
         )
     left = Counter(run.regime for run in runs if network_of(run.config) not in sizes)
     for regime, count in left.items():
@@ -178,7 +178,7 @@ def forecast(
 
 def _parts(steps: int, size: Size) -> str:
     each = f"{1000 * size.step_s:.2f} ms"
-    return f" ({steps} steps of {each}, evaluation {size.evaluate_s:.2f} s)"
+    return f"{steps} steps of {each}, evaluation {size.evaluate_s:.2f} s"
 
 
 def _clock(seconds: float) -> str:
