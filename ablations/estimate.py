@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ablations.pairing import PAIRED
 from ablations.plan import Plan, Run
 from ablations.units import Network, network_of, representatives
 from cal import footprint
@@ -47,7 +48,8 @@ def described(plan: Plan) -> Iterator[str]:
     for contrast in plan.contrasts:
         kind = "primary" if contrast.primary else "exploratory"
         note = f" ({contrast.note})" if contrast.note else ""
-        yield f"  {contrast.name}: {kind}, {contrast.pairing}{note}"
+        paired = contrast.pairing if contrast.pairing == PAIRED else f"unpaired: {contrast.pairing}"
+        yield f"  {contrast.name}: {kind}, {paired}{note}"
 
 
 def _design(plan: Plan) -> str:
@@ -128,7 +130,7 @@ def seconds_of(config: Config, size: Size) -> float:
 
 
 def _steps(config: Config) -> int:
-    samples = len(ids_of(config.data, seed=config.seed).train)
+    samples = len(ids_of(config.data, seed=0).train)  # parts are as large for every seed
     return config.train.epochs * (samples // config.train.batch)
 
 
@@ -145,23 +147,23 @@ def forecast(
     ``price``: of a core-hour, with ``gpus`` (of a worker) above 0 of a GPU-hour. Start, ledger and
     report come on top, and runs whose network is not in ``sizes`` are counted and left out.
     """
-    known = [run for run in runs if network_of(run.config) in sizes]
-    by_regime = defaultdict[str, list[float]](list)
-    for run in known:
-        seconds = seconds_of(run.config, sizes[network_of(run.config)])
-        by_regime[run.regime].append(seconds)
+    known = defaultdict[str, list[Config]](list)
+    for run in runs:
+        if network_of(run.config) in sizes:
+            known[run.regime].append(run.config)
+    total = 0.0
     yield "forecast, from measured seconds:"
-    for regime, each in by_regime.items():
-        first = next(run.config for run in known if run.regime == regime)
-        size = sizes[network_of(first)]
+    for regime, configs in known.items():
+        seconds = sum(seconds_of(config, sizes[network_of(config)]) for config in configs)
+        total += seconds
+        each = Counter((_steps(config), sizes[network_of(config)]) for config in configs)
         yield (
-            f"  {regime}: {len(each)} runs of {sum(each) / len(each):.2f} s ({_steps(first)} steps "
-            f"of {1000 * size.step_s:.2f} ms, evaluation {size.evaluate_s:.2f} s)"
+            f"  {regime}: {len(configs)} runs of {seconds / len(configs):.2f} s"
+            f" ({'most: ' if len(each) > 1 else ''}{_parts(*each.most_common(1)[0][0])})"
         )
     left = Counter(run.regime for run in runs if network_of(run.config) not in sizes)
     for regime, count in left.items():
         yield f"  {regime}: {count} runs more, of a network that was not measured"
-    total = sum(map(sum, by_regime.values()))
     unit = "GPU" if gpus else "core"
     used = total * (gpus or 1.0) / 3600
     yield (
@@ -172,6 +174,11 @@ def forecast(
         yield f"  cost: --price P gives it (currency per {unit}-hour)"
     else:
         yield f"  cost: {used * price:.3g} at {price:g} per {unit}-hour"
+
+
+def _parts(steps: int, size: Size) -> str:
+    each = f"{1000 * size.step_s:.2f} ms"
+    return f"{steps} steps of {each}, evaluation {size.evaluate_s:.2f} s"
 
 
 def _clock(seconds: float) -> str:

@@ -129,8 +129,8 @@ def _faults(plan: Plan, regime: str) -> Iterator[str]:
     digests = _Digests(steps)
     doubled = dict(_doubled(full.config))
     switched = {f: _switched(plan, f, cells, first) for f in plan.factors}
-    more = [config for pair in switched.values() for config in pair]
-    digests.train([*(run.config for run in first.values()), *doubled.values(), *more])
+    pairs = [config for pair in switched.values() for config in pair]
+    digests.train([*(run.config for run in first.values()), *doubled.values(), *pairs])
     for factor, (on, off) in switched.items():
         if effective(on) == effective(off):
             yield f"{factor}: the switch changes no effective configuration (regime {regime})"

@@ -29,7 +29,7 @@ def judged(plan: Plan) -> list[dict[str, Any]]:
 
     ``regime`` is the one that differs in least, ``differences`` are to its first arm.
     """
-    configs = {}
+    configs: dict[str, Config] = {}
     for run in plan.runs:
         configs.setdefault(run.regime, run.config)
     found = []

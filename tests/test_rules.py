@@ -39,6 +39,9 @@ ALLOWED = {
     + ("cal.rng",),
 }
 PURE = ("ablations/plan.py", "ablations/statistics.py", "ablations/study.py")
+PURE += tuple(
+    f"ablations/{name}.py" for name in ("arms", "designs", "fractions", "pairing", "published")
+)
 HEAVY = ("torch", "ray", "mlflow")
 COMMANDS = ("cal.train", "ablations.full", "ablations.report", "cal.adapters.tracking")
 
