@@ -27,6 +27,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "Accuracy: clean test, robust test, validation",
         ("test/clean/accuracy", "test/robust/accuracy", "val/accuracy"),
     ),
+    ("Tuning: accuracy on the select part", ("select/clean/accuracy", "select/robust/accuracy")),
     ("Effects on accuracy", ("effect/clean/accuracy", "effect/robust/accuracy")),
     ("Loss and calibration", ("train/loss", "test/clean/nll", "test/clean/ece")),
     ("Contribution W", ("contribution/[^/]+/W",)),
@@ -34,7 +35,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Bottleneck beta and KL", ("bottleneck/[^/]+/beta", "bottleneck/[^/]+/kl_nats")),
 )
 """Section title -> patterns of metric names, one chart each. MLflow titles charts by metric."""
-FINAL = ("test/", "time/", "effect/", "seeds")
+FINAL = ("test/", "select/", "time/", "effect/", "seeds")
 
 
 def level(name: str) -> str:

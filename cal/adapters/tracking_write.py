@@ -116,11 +116,13 @@ class Writer(Reader):
             "cal.method": seed.config.method,
             "cal.hash": seed.hash,
             "cal.seed": str(seed.config.seed),
-            "cal.stage": "train",
+            "cal.stage": "tune" if seed.config.evaluate.part == "select" else "train",
             "cal.variants": ",".join(seed.variants),
             "cal.git": self.git,
             **_mechanisms(seed.config),
         }
+        if seed.config.evaluate.selection != "last":
+            tags["cal.selection"] = seed.config.evaluate.selection
         if seed.variants:
             tags["cal.variant"] = seed.variants[0]
             tags[PARENT] = self.variants[seed.regime, seed.variants[0]].info.run_id
@@ -165,7 +167,8 @@ class Writer(Reader):
             if result.predictions:
                 write_predictions(Path(folder, PREDICTIONS), result.predictions)
             log_files(row.entry.artifacts, folder, uri=self.uri)
-        self._flush(row, {"cal.stage": "evaluate"})
+        tuning = row.entry.tags.get("cal.stage") == "tune"
+        self._flush(row, {} if tuning else {"cal.stage": "evaluate"})
         with self.writing():
             if checkpoint and not self._has_model(row):
                 self._model(row.entry, checkpoint)
