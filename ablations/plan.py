@@ -19,12 +19,20 @@ Tree = dict[str, Any]
 
 @dataclass(frozen=True)
 class Arm:
-    """One arm; ``switches``: factor -> on, empty where the arm is no factorial cell."""
+    """One arm; ``switches``: factor -> on, empty where the arm is no factorial cell.
+
+    ``by_regime``: regime -> what lies over ``overrides`` there alone (tuned arms).
+    """
 
     name: str
     title: str
     overrides: Tree
     switches: dict[str, bool]
+    by_regime: dict[str, Tree] = field(default_factory=dict)
+
+    def tree(self, regime: str) -> Tree:
+        """All that the arm lays over a regime's configuration."""
+        return merge(self.overrides, self.by_regime.get(regime, {}))
 
 
 @dataclass(frozen=True)
@@ -73,18 +81,25 @@ class Plan:
 
 
 def make_plan(
-    study: Study, *, seeds: int | None = None, overrides: Mapping[str, Any] | None = None
+    study: Study,
+    *,
+    seeds: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    arms: Sequence[Arm] = (),
+    contrasts: Sequence[Contrast] = (),
 ) -> Plan:
-    """The plan of a study. ``seeds`` caps every regime; ``overrides`` changes the base tree.
+    """The plan of a study. ``seeds`` caps every regime; ``overrides`` changes the base tree;
+    ``arms`` and ``contrasts`` come on top of the study's (tuned arms).
 
     Raises ``ConfigError`` naming regime and arm for configurations that are not valid.
     """
-    arms = (*_cells(study), *_arms(study))
+    arms = (*_cells(study), *_arms(study), *arms)
     names = [arm.name for arm in arms]
     doubled = {name for name in names if names.count(name) > 1}
     if doubled or not arms:
         raise ConfigError(f"arms: given {', '.join(sorted(doubled)) or 'none'}; each name once")
-    contrasts = tuple(Contrast(c.arm, c.reference, c.primary) for c in study.contrasts)
+    declared = [Contrast(c.arm, c.reference, c.primary) for c in study.contrasts]
+    contrasts = (*declared, *contrasts)
     for contrast in contrasts:
         for name in (contrast.arm, contrast.reference):
             if name not in names:
@@ -118,7 +133,7 @@ def make_plan(
 
 def _config(base: Mapping[str, Any], arm: Arm, regime: str, seed: int) -> Config:
     try:
-        return parse(merge(merge(base, arm.overrides), {"seed": seed}))
+        return parse(merge(merge(base, arm.tree(regime)), {"seed": seed}))
     except ConfigError as error:
         lines = str(error).splitlines()
         raise ConfigError(

@@ -83,7 +83,7 @@ def test_it_is_off_by_default_and_leaves_no_trace() -> None:
     assert not [n for r in found for n in r.metrics if "selection" in n]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("epochs", (1, 4, 5, 6, 8))
+@pytest.mark.parametrize("epochs", [1, 4, 5, 6, 8])
 def test_it_resumes_bit_for_bit(epochs: int) -> None:
     """Whether the best epoch is before or after the interruption."""
     whole = Trainer([config(1)])
