@@ -28,11 +28,7 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.dimensions, self.config = tuple(dimensions), config
         sampler = optuna.samplers.TPESampler(
-            seed=seed,
-            multivariate=True,
-            constant_liar=True,
-            n_startup_trials=startup,
-            warn_independent_sampling=False,  # conditional dimensions are, and that is meant
+            seed=seed, multivariate=True, constant_liar=True, n_startup_trials=startup
         )
         self.study = optuna.create_study(direction="maximize", sampler=sampler)
         self.words = WORDS.format(version=optuna.__version__, startup=startup)

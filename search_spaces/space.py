@@ -215,7 +215,8 @@ def _range_faults(d: Dimension) -> Iterator[str]:
         yield "ends: given none; allowed: what low and high mean, a sentence each"
     if not d.low < d.high:
         yield f"low: given {d.low:g} with high {d.high:g}; allowed: low < high"
-    elif d.log and d.low <= 0:
+        return
+    if d.log and d.low <= 0:
         yield f"low: given {d.low:g} with log: true; allowed: above 0"
     if d.kind == "int" and not (d.low.is_integer() and d.high.is_integer()):
         yield f"low, high: given {d.low:g} and {d.high:g}; allowed: whole numbers for kind int"
@@ -282,7 +283,8 @@ def fields_for(
 
 def changes(dimension: Dimension, config: Config) -> bool:
     """Whether a field's value makes a difference to the run that is computed."""
-    low, high = (laid(config, {dimension.field: value}) for value in dimension.extremes())
+    base = effective(config)
+    low, high = (laid(base, {dimension.field: value}) for value in dimension.extremes())
     return run_hash(low) != run_hash(high)
 
 

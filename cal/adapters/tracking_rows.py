@@ -55,7 +55,7 @@ class Data:
 class Seed:
     """A row of the ledger to be: one effective configuration, shared by its ``variants``.
 
-    No variants: a run of its own, at the top level.
+    No variants: a run of its own, at the top level (a single run, a tuning run).
     """
 
     hash: str
