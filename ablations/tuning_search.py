@@ -21,6 +21,7 @@ from search_spaces.space import Dimension, Space, fields_for, read_space, value_
 
 FIRST_SEED = 1000  # tuning seeds; the report's seeds lie below
 BATCH = 4  # trials of each arm between two looks at scores
+STARTUP = 4  # trials before the sampler learns; a constant, so more trials repeat none
 EDGE = 0.05  # part of a range that counts as its end
 WORST = 0.0  # accuracy of a run that failed or diverged
 METRICS = {"clean": "select/clean/accuracy", "robust": "select/robust/accuracy"}
@@ -142,11 +143,6 @@ def _tpe(dimensions: Sequence[Dimension], config: Config, *, seed: int, startup:
     return Search(dimensions, config, seed=seed, startup=startup)
 
 
-def startup_of(trials: int) -> int:
-    """Trials at random before the sampler learns: a third, between 4 and 10."""
-    return max(4, min(10, trials // 3))
-
-
 def sampler_seed(*words: str) -> int:
     """A seed that depends on study, regime and arm alone."""
     return int.from_bytes(hashlib.sha256("/".join(words).encode()).digest()[:4], "big")
@@ -198,7 +194,7 @@ class _Search:
         except ConfigError as error:
             raise ConfigError(f"{error} (regime {regime}, arm {arm})") from None
         seed = sampler_seed(plan.study, regime, arm)
-        asker = sampler(dimensions, config, seed=seed, startup=startup_of(trials))
+        asker = sampler(dimensions, config, seed=seed, startup=STARTUP)
         count = trials if dimensions else 1
         return cls(regime, arm, config, dimensions, asker, count, spec.objective)
 
