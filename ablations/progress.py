@@ -68,7 +68,7 @@ class Progress:
         if "val/accuracy" in record.metrics:
             self.accuracy[run.hash] = record.metrics["val/accuracy"]
         for warning in news(record, self.told.setdefault(run.hash, set())):
-            self._say(f"{run.regime} {run.arms[0]} seed {run.seed}: {warning}")
+            self._say(f"{run.regime} {_arm(run)} seed {run.seed}: {warning}")
         self._show()
 
     def ended(self, run: Run, error: str) -> None:
@@ -84,7 +84,7 @@ class Progress:
         self.done += not error
         self.failed += bool(error)
         if error:
-            self._say(f"failed: {run.regime} {run.arms[0]} seed {run.seed}: {error}")
+            self._say(f"failed: {run.regime} {_arm(run)} seed {run.seed}: {error}")
         self._show()
 
     def time_left(self) -> str:
@@ -128,9 +128,14 @@ class Progress:
             accuracy = self.accuracy.get(run.hash)
             table.add_row(
                 run.regime,
-                run.arms[0],
+                _arm(run),
                 str(run.seed),
                 f"{record.epoch}/{record.epochs}",
                 "-" if accuracy is None else f"{accuracy:.3f}",
             )
         return table
+
+
+def _arm(run: Run) -> str:
+    """The first of its arms; a tuning run has none, so its method."""
+    return run.arms[0] if run.arms else run.config.method

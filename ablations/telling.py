@@ -10,7 +10,6 @@ from ablations.plan import Plan, to_json
 from ablations.rows import Row, rows_of
 from ablations.summary import analyse
 from ablations.summary.samples import Samples, samples_of
-from ablations.summary.tuning import trees
 from cal import cli
 from cal.adapters.tracking import Entry, Variant
 
@@ -69,9 +68,7 @@ def tell(
     )
     cli.say("judging")
     runs = samples_in(plan, entries, ledger)
-    summary, table = analyse(
-        plan, rows, runs=runs, provenance=provenance, tuning=trees(plan, outcome, rows)
-    )
+    summary, table = analyse(plan, rows, runs=runs, provenance=provenance, outcome=outcome)
     cli.say("aggregating over seeds")
     for regime, arm, hashes in execute.variants(plan):
         effects = effects_shown(summary, regime, arm)

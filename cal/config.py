@@ -155,7 +155,7 @@ class Optim(Section):
 
 
 class Train(Section):
-    """Length of a run. The last epoch is the result: nothing is selected."""
+    """Length of a run. The last epoch is the result (but see ``evaluate.selection``)."""
 
     epochs: Count = 100
     batch: Count = 64  # the last, incomplete batch of an epoch is dropped
@@ -163,10 +163,12 @@ class Train(Section):
 
 
 class Evaluate(Section):
-    """Test conditions beside clean; ``standard`` is the noise protocol called clean-room."""
+    """On what, and under which conditions beside clean; ``standard``: the clean-room protocol."""
 
     noise: Literal["none", "standard"] = "standard"
     audio_snr_db: tuple[float, ...] = ()  # extra conditions: white noise on the waveform, dB
+    part: Literal["report", "select"] = "report"  # select: a tuning run, the report part is sealed
+    selection: Literal["last", "test-best"] = "last"  # test-best: compatibility (cal/selection.py)
 
 
 class Config(Section):
@@ -222,6 +224,11 @@ def _cross_faults(config: Config) -> "list[str]":
         )
     if config.evaluate.audio_snr_db and not image:
         faults.append("evaluate.audio_snr_db: only for data with a waveform (data.name=keypad)")
+    if config.evaluate.part == "select" and config.evaluate.selection == "test-best":
+        faults.append(
+            "evaluate.selection: given 'test-best' with evaluate.part=select, whose report part is "
+            "sealed; allowed: last"
+        )
     for method in ("cal", "ogm_ge"):
         if config.method == method and getattr(config, method) is None:
             faults.append(f"{method}: given null; method={method} needs this section")

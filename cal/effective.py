@@ -27,7 +27,7 @@ LIBRARIES = ("torch", "torchvision", "torchaudio", "numpy", "scipy")  # make dat
 ROOMS = ("data", "model", "mechanisms", "methods")  # what determines results, with FILES
 FILES = (
     *("config", "losses", "trainer", "batches", "modulation"),
-    *("evaluate", "optim", "rng", "parallel", "members"),
+    *("evaluate", "optim", "rng", "parallel", "members", "selection"),
 )
 
 

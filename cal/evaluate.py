@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from cal.config import Config
-from cal.data import Condition, Parts, conditions, corrupt, robust
+from cal.data import Condition, Parts, SealedError, conditions, corrupt, robust
 from cal.model.network import Network
 from cal.records import Predictions, Result
 
 CHUNK = 128  # rows of one forward pass of each replica: larger maps leave the cache
 BINS = 15  # of the expected calibration error
 KINDS = ("accuracy", "macro_f1", "nll", "ece")
+ROOMS = {"report": "test", "select": "select"}  # part -> first word of its metrics
 
 
 class Labelled(Protocol):
@@ -100,7 +101,7 @@ def score(network: Network, part: Labelled) -> list[dict[str, float]]:
 
 @dataclass(frozen=True)
 class Versions:
-    """The report part under every condition, each modality's distinct inputs kept once.
+    """The evaluated part under every condition, each modality's distinct inputs kept once.
 
     ``inputs``: for each modality its distinct tensors [N, ...], the clean one first; ``table``:
     condition -> which of them, for each modality.
@@ -115,7 +116,7 @@ def versions(parts: Parts, noise: tuple[Condition, ...]) -> Versions:
     """Made once for all runs of a process on the same data and seed: most conditions touch one
     modality, so the encoders see far fewer inputs than there are conditions x modalities.
     """
-    found = [[x] for x in parts.report.inputs]
+    found = [[x] for x in parts.evaluated.inputs]
     table = {"clean": (0,) * len(found)}
     for condition in noise:
         picks = []
@@ -149,7 +150,14 @@ def latents(network: Network, replicas: Sequence[Versions], device: torch.device
 def evaluate(
     network: Network, configs: Sequence[Config], data: Sequence[Parts], device: torch.device
 ) -> list[Result]:
-    """The report part under every condition of the configuration, one ``Result`` per replica."""
+    """The evaluated part under every condition of the configuration, one ``Result`` per replica.
+
+    A tuning run (``evaluate.part=select``) keeps no predictions. Raises ``SealedError`` unless the
+    data are those of the configuration's part.
+    """
+    part = configs[0].evaluate.part
+    check_part(configs, data)
+    room = ROOMS[part]
     metrics: list[dict[str, float]] = [{} for _ in configs]
     kept: list[dict[str, Predictions]] = [{} for _ in configs]
     replicas = [versions(parts, conditions(configs[0])) for parts in data]
@@ -159,15 +167,29 @@ def evaluate(
         with torch.no_grad():
             log_p = network.fusion(chosen).log_softmax(-1).cpu()
         for r, parts in enumerate(data):
-            numbers, predictions = summarise(log_p[r], parts.report.labels, parts.report.ids)
-            metrics[r] |= {f"test/{name}/{key}": value for key, value in numbers.items()}
-            kept[r][name] = predictions
+            on = parts.evaluated
+            numbers, predictions = summarise(log_p[r], on.labels, on.ids)
+            metrics[r] |= {f"{room}/{name}/{key}": value for key, value in numbers.items()}
+            if part == "report":
+                kept[r][name] = predictions
     for numbers in metrics:
-        numbers |= robust_metrics(numbers, configs[0].modalities)
+        numbers |= robust_metrics(numbers, configs[0].modalities, room=room)
     return [Result(m, k) for m, k in zip(metrics, kept, strict=True)]
 
 
-def robust_metrics(numbers: Mapping[str, float], modalities: Sequence[str]) -> dict[str, float]:
+def check_part(configs: Sequence[Config], data: Sequence[Parts]) -> None:
+    """Raise ``SealedError`` where data of one part are given to a run on the other."""
+    for config, parts in zip(configs, data, strict=True):
+        if config.evaluate.part != parts.evaluated_on:
+            raise SealedError(
+                f"evaluate.part: given {config.evaluate.part} with data whose evaluated part is "
+                f"{parts.evaluated_on}; a tuning run never sees the report part"
+            )
+
+
+def robust_metrics(
+    numbers: Mapping[str, float], modalities: Sequence[str], *, room: str = "test"
+) -> dict[str, float]:
     """``test/robust/...``: mean of the four noise groups; empty where a group is missing."""
     found = {}
     for kind in KINDS:
@@ -176,5 +198,5 @@ def robust_metrics(numbers: Mapping[str, float], modalities: Sequence[str]) -> d
         }
         value = robust(by_condition, modalities)
         if value is not None:
-            found[f"test/robust/{kind}"] = value
+            found[f"{room}/robust/{kind}"] = value
     return found

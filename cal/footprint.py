@@ -85,7 +85,8 @@ def pays(step_s: Sequence[float]) -> bool:
 
 def measure(config: Config, *, device: str, free: float) -> Measured:
     """Packs of this configuration in this process, until the next would not pay or not fit."""
-    parts = [load(config.data, seed=config.seed + r) for r in range(2)]
+    part = config.evaluate.part
+    parts = [load(config.data, seed=config.seed + r, evaluated=part) for r in range(2)]
     memory, step_s = list[int](), list[float]()
     give_back_memory()
     before = used(device)

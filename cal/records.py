@@ -45,7 +45,10 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Result:
-    """The end of a run: test metrics (``test/CONDITION/accuracy``) and per-sample predictions."""
+    """The end of a run: test metrics (``test/CONDITION/accuracy``) and per-sample predictions.
+
+    Of a tuning run ``select/CONDITION/accuracy``, and no predictions.
+    """
 
     metrics: Mapping[str, float]
     predictions: Mapping[str, Predictions] = field(default_factory=dict)

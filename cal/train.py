@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from cal.parallel import check_workers
 
     key = run_hash(config)
-    parts = data.load(config.data, seed=config.seed)
+    parts = data.load(config.data, seed=config.seed, evaluated=config.evaluate.part)
     check_workers(
         config,
         samples=len(parts.train.ids),
@@ -136,7 +136,8 @@ def _follow(records: Iterator[Any], ledger: Any, run_id: str) -> Any:
 
 
 def _tell(metrics: Any) -> None:
-    for name in ("test/clean/accuracy", "test/clean/nll", "test/clean/ece", "test/robust/accuracy"):
+    told = ("clean/accuracy", "clean/nll", "clean/ece", "robust/accuracy")
+    for name in (f"{room}/{rest}" for room in ("test", "select") for rest in told):
         if name in metrics:
             print(f"{name} {metrics[name]:.4f}")
 

@@ -25,12 +25,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cal import methods, rng
+from cal import methods, rng, selection
 from cal.batches import BatchView, ProbeView, Stacked
 from cal.config import Config
 from cal.data import Parts
 from cal.data import load as load_data
-from cal.evaluate import evaluate, score
+from cal.evaluate import check_part, evaluate, score
 from cal.losses import cross_entropies
 from cal.members import row, stacked
 from cal.model import network as networks
@@ -57,12 +57,16 @@ class Trainer:
     ) -> None:
         """``data``: one ``Parts`` per run, loaded if not given; ``wrap`` binds DDP, ``group`` its
         place. Raises ``ConfigError`` if the batch does not divide among the workers, or the data
-        has fewer samples than one batch; ``ValueError`` for a pack of unlike runs.
+        has fewer samples than one batch; ``ValueError`` for a pack of unlike runs; ``SealedError``
+        for a tuning run with data that hold the report part.
         """
         self.configs, self.config = tuple(configs), configs[0]
         check_pack(configs)
         self.device, self.group = torch.device(device), group or Group()
-        self.data = tuple(data or [load_data(c.data, seed=c.seed) for c in configs])
+        self.data = tuple(
+            data or [load_data(c.data, seed=c.seed, evaluated=c.evaluate.part) for c in configs]
+        )
+        check_part(configs, self.data)
         self.train_part = Stacked.of([parts.train for parts in self.data], self.device)
         self.probe_part = Stacked.of([parts.probe for parts in self.data], self.device)
         self.select_part = Stacked.of([parts.select for parts in self.data], self.device)
@@ -92,6 +96,7 @@ class Trainer:
         )
         self.draws = rng.Draws(seeds, "order", "noise", "modulation")
         self.globals = [rng.seeded(rng.derived_seed(seed, "globals")) for seed in seeds]
+        self.selection = selection.build(configs, self.data, self.device)
         self.epoch = self.step = 0
         self.seconds = [0.0] * len(configs)  # of training steps, a pack's shared among its runs
         self._kl = torch.zeros(len(configs), len(shapes))
@@ -192,6 +197,7 @@ class Trainer:
         train = self.config.train
         due = self.epoch % train.validate_every == 0 or self.epoch == train.epochs
         validation = score(self.network, self.select_part) if due else [{} for _ in self.configs]
+        looked = self.selection.look(self.network, self.epoch, self._without())
         reported, warned = self.method.reports(), self.method.warnings(self._kl)
         names = self.config.modalities
         records: list[Record] = []
@@ -200,7 +206,7 @@ class Trainer:
                 text = f"train/loss is {loss:g} at epoch {self.epoch}: lower optim.lr"
                 records.append(Failure(text))
                 continue
-            metrics = {"train/loss": loss}
+            metrics = {"train/loss": loss} | looked[r]
             metrics |= {f"val/{key}": value for key, value in validation[r].items()}
             kl = {"bottleneck/{}/kl_nats": self._kl[r]} if self.method.stochastic[r] else {}
             for template, values in (reported[r] | kl).items():
@@ -215,7 +221,8 @@ class Trainer:
         this run's share of the steps and of this evaluation took, by the clock.
         """
         results, begin = [], time.perf_counter()
-        found = evaluate(self.network, self.configs, self.data, self.device)
+        with self.selection.chosen(self.network):
+            found = evaluate(self.network, self.configs, self.data, self.device)
         evaluated = {"time/evaluate_s": (time.perf_counter() - begin) / len(self.configs)}
         for result, seconds in zip(found, self.seconds, strict=True):
             step_ms = 1000 * seconds / max(self.step, 1)
@@ -223,13 +230,17 @@ class Trainer:
             results.append(Result(dict(result.metrics) | times, result.predictions))
         return tuple(results)
 
+    def _without(self) -> list[list[str]]:
+        """For each run the layers that only its neighbours have."""
+        added = [f"slot.{name}" for name in self.method.slot.added]
+        return [[] if on else added for on in self.method.stochastic]
+
     def states(self) -> list[State]:
         """Everything between two epochs of each run, as it would be alone."""
-        size = len(self.configs)
-        added = [f"slot.{name}" for name in self.method.slot.added]
-        without = [[] if on else added for on in self.method.stochastic]
+        size, without = len(self.configs), self._without()
         network = self.network.state_dict()
         parts = zip(self.optimiser.states(without), self.method.states(), strict=True)
+        kept = self.selection.states()
         return [
             {
                 "network": row(network, r, replicas=size, without=without[r]),
@@ -239,6 +250,7 @@ class Trainer:
                 "globals": self.globals[r],
                 "place": {"epoch": self.epoch, "step": self.step, "seconds": self.seconds[r]},
             }
+            | ({"selection": kept[r]} if kept else {})
             for r, (optimiser, method) in enumerate(parts)
         ]
 
@@ -253,6 +265,7 @@ class Trainer:
         self.network.load_state_dict(stacked(rows, otherwise=self.network.state_dict()))
         self.optimiser.load_states([state["optimiser"] for state in states])
         self.method.load_states([state["method"] for state in states])
+        self.selection.load_states([state.get("selection", {}) for state in states])
         self.draws.load([state["draws"] for state in states])
         self.globals = [state["globals"] for state in states]
         self.seconds = [state["place"]["seconds"] for state in states]

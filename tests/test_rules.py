@@ -37,11 +37,17 @@ ALLOWED = {
     "cal/model/*": ("torch", "torchvision", "cal.config", "cal.model", "cal.rng"),
     "cal/methods/*": ("torch", "cal.config", "cal.losses", "cal.mechanisms", "cal.methods")
     + ("cal.rng",),
+    "search_spaces/fields.py": ("pydantic", "cal.config"),
+    "search_spaces/space.py": ("pydantic", "cal.config", "cal.effective", "search_spaces.fields"),
+    "search_spaces/*": ("pydantic", "optuna", "ray", "cal", "search_spaces"),
 }
-PURE = ("ablations/plan.py", "ablations/statistics.py", "ablations/study.py")
-PURE += tuple(
-    f"ablations/{name}.py" for name in ("arms", "designs", "fractions", "pairing", "published")
+PURE = tuple(
+    f"ablations/{name}.py"
+    for name in ("arms", "conditions", "designs", "fractions", "pairing", "plan", "published")
 )
+PURE += ("ablations/statistics/__init__.py", "ablations/summary/__init__.py")
+PURE += ("ablations/study.py", "ablations/until.py")
+PURE += ("ablations/tuning.py", "ablations/tuning_search.py", "search_spaces/space.py")
 HEAVY = ("torch", "ray", "mlflow")
 COMMANDS = ("cal.train", "ablations.full", "ablations.report", "cal.adapters.tracking")
 

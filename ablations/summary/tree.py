@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ablations import wording
+from ablations import published, wording
 from ablations.rows import Row
 from ablations.statistics import LEVEL
 from ablations.conditions import metric
@@ -17,10 +17,12 @@ from ablations.summary.regimes import over_regimes
 from ablations.summary.samples import Samples
 from ablations.summary.splits import described
 from ablations.summary.sweeps import sweeps
+from ablations.summary.tuning import tuning
 from ablations.summary.variants import CONDITIONS, sample, variant
 
 if TYPE_CHECKING:
     from ablations.plan import Plan
+    from ablations.tuning import Outcome
 
 SCHEMA_VERSION = 2
 Tree = dict[str, Any]
@@ -33,10 +35,10 @@ def summarise(
     *,
     runs: Mapping[str, Samples] | None = None,
     provenance: Mapping[str, Any] | None = None,
-    tuning: Mapping[str, Tree] | None = None,
+    outcome: "Outcome | None" = None,
 ) -> Tree:
     """The tree of summary.json alone; see ``analyse``."""
-    return analyse(plan, rows, runs=runs, provenance=provenance, tuning=tuning)[0]
+    return analyse(plan, rows, runs=runs, provenance=provenance, outcome=outcome)[0]
 
 
 def analyse(
@@ -45,11 +47,11 @@ def analyse(
     *,
     runs: Mapping[str, Samples] | None = None,
     provenance: Mapping[str, Any] | None = None,
-    tuning: Mapping[str, Tree] | None = None,
+    outcome: "Outcome | None" = None,
 ) -> tuple[Tree, list[Tree]]:
     """The tree of summary.json, and the rows of effects.csv.
 
-    ``runs``: hash -> what the run got right, sample by sample. What may change between equal
+    ``runs``: hash -> what the run got right, sample by sample. ``outcome``: of re-tuning. What may change between equal
     studies is in ``provenance``, and run ids are in ``traces``. Raises ``ValueError`` for a seed that
     comes twice, or a row the plan does not know.
     """
@@ -59,7 +61,7 @@ def analyse(
     regimes, table = {}, list[Tree]()
     for name in plan.regimes:
         contrasts, found = _contrasts(evidence, name, decisions)
-        regimes[name] = _regime(evidence, name) | {"contrasts": contrasts}
+        regimes[name] = _regime(evidence, name, outcome) | {"contrasts": contrasts}
         table += found
     tree: Tree = {
         "schema_version": SCHEMA_VERSION,
@@ -77,7 +79,7 @@ def analyse(
         "references": evidence.references,
         "regimes": regimes,
         "over_regimes": over_regimes(asked, rules),
-        "published": published(plan),
+        "published": published.judged(plan),
         "runs": counts(rows),
         "failed": broken(plan, rows, ("FAILED",)),
         "unfinished": broken(plan, rows, ("RUNNING", "MISSING")),
@@ -162,7 +164,7 @@ def _number(value: float) -> float | None:
     return None if value != value else value
 
 
-def _regime(evidence: Evidence, regime: str) -> Tree:
+def _regime(evidence: Evidence, regime: str, outcome: "Outcome | None") -> Tree:
     plan, split = evidence.plan, evidence.splits[regime]
     by_on = {
         frozenset(f for f, on in arm.switches.items() if on): evidence.cell(regime, arm.name)
@@ -177,7 +179,7 @@ def _regime(evidence: Evidence, regime: str) -> Tree:
         "variants": {arm.name: _variant(evidence, regime, arm.name) for arm in plan.arms},
         "factorial": factorial(by_on, plan.factors, evidence.rules[regime]),
         "sweeps": sweeps(evidence, regime),
-        "tuning": None,
+        "tuning": tuning(evidence, regime, outcome),
     }
 
 

@@ -14,8 +14,9 @@ LEVEL = 0.95
 def over_seeds(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Mean of each metric of the first row, under its own name, so that bars compare means.
 
-    For ``test/`` beside it ``_sd`` (n - 1) and the 95 % t interval of the mean, ``_low`` and
-    ``_high``, from two seeds on. ``seeds``: n. A NaN of one seed is the mean's. No rows: nothing.
+    For ``test/`` and ``select/`` beside it ``_sd`` (n - 1) and the 95 % t interval of the mean,
+    ``_low`` and ``_high``, from two seeds on. ``seeds``: n. A NaN of one seed is the mean's. No
+    rows: nothing.
     """
     if not rows:
         return {}
@@ -24,7 +25,7 @@ def over_seeds(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     for name in rows[0]:
         values = np.array([row.get(name, math.nan) for row in rows], dtype=np.float64)
         mean = found[name] = float(values.mean())
-        if name.startswith("test/") and len(rows) > 1:
+        if name.startswith(("test/", "select/")) and len(rows) > 1:
             sd = float(values.std(ddof=1))
             half = width * sd
             found |= {f"{name}_sd": sd, f"{name}_low": mean - half, f"{name}_high": mean + half}

@@ -74,17 +74,34 @@ class Ledger(Variants):
             self._take_lease(own.experiment_id)
         with self.writing():
             self._describe(own, {"cal.study": study, "cal.level": "study", NOTE: title})
-            for regime, text in regimes.items():
-                found = experiment(self.client, f"{study}/{regime}", location=self.location)
-                self.ids[regime] = found.experiment_id
-                tags = {"cal.study": study, "cal.regime": regime, "cal.level": "regime"}
-                self._describe(found, {**tags, NOTE: text})
-            for regime in regimes:
-                self.lay_out(regime, variants)
+            self._lay_out_all(regimes, variants)
             if plan:
-                run_id = self._report_run(own.experiment_id)
-                self.client.log_text(run_id, plan, PLAN)
-                self.client.update_run(run_id, status="RUNNING")
+                self.keep(PLAN, plan)
+                self.client.update_run(self._report_run(own.experiment_id), status="RUNNING")
+
+    def _lay_out_all(self, regimes: Mapping[str, str], variants: Sequence[Variant]) -> None:
+        for regime, text in regimes.items():
+            found = experiment(self.client, f"{self.study}/{regime}", location=self.location)
+            self.ids[regime] = found.experiment_id
+            tags = {"cal.study": self.study, "cal.regime": regime, "cal.level": "regime"}
+            self._describe(found, {**tags, NOTE: text})
+        for regime in regimes:
+            self.lay_out(regime, variants)
+
+    def add(self, regimes: Mapping[str, str]) -> None:
+        """Experiments of the begun study beside its regimes: name -> title. Their rows have no
+        variants and stand at the top level. Repeating it is harmless.
+        """
+        check_names("regimes", regimes)
+        with self.writing():
+            self._lay_out_all(regimes, ())
+
+    def keep(self, name: str, text: str) -> None:
+        """A text with the study (on its report run), given back by ``kept``."""
+        check_names("files", [name])
+        with self.writing():
+            own = experiment(self.client, self.study, location=self.location)
+            self.client.log_text(self._report_run(own.experiment_id), text, name)
 
     def _take_lease(self, experiment_id: str) -> None:
         slot = ExperimentTag(self.client, self.uri, experiment_id, "cal.lease")

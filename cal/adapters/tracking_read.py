@@ -112,8 +112,21 @@ class Reader:
         runs = self.report_runs(own) if own is not None else []
         if not runs:
             raise ConfigError(f"--study: given {study!r}; it has no plan in the ledger")
+        return self._text(runs[0], PLAN)
+
+    def kept(self, study: str, name: str) -> str | None:
+        """A text that was kept with the study; None if there is none of this name."""
+        own = self.experiments(study).get("")
+        for run in self.report_runs(own) if own is not None else []:
+            with told(self.uri):
+                found = self.client.list_artifacts(run.info.run_id)
+            if any(item.path == name for item in found):
+                return self._text(run, name)
+        return None
+
+    def _text(self, run: Run, name: str) -> str:
         with told(self.uri), tempfile.TemporaryDirectory() as folder:
-            place = self._fetch(runs[0].info.artifact_uri, PLAN, folder)
+            place = self._fetch(run.info.artifact_uri, name, folder)
             return place.read_text(encoding="utf-8")
 
     def report_runs(self, experiment: str) -> list[Run]:

@@ -16,7 +16,7 @@ from cal.records import Epoch
 NAME = re.compile(r"[A-Za-z0-9_\-. :/]+")
 PARAM_LENGTH = 6000  # MLflow cuts longer values with only a warning
 SINGLE = "train"  # the study of runs that belong to none
-FINAL = ("test/", "time/")  # metrics of a whole run; all others are curves over epochs
+FINAL = ("test/", "select/", "time/")  # metrics of a whole run; all others are curves over epochs
 CHARTED = 10  # epochs of a run whose points MLflow gets, spread evenly, beside the first
 
 
@@ -55,7 +55,7 @@ class Data:
 class Seed:
     """A row of the ledger to be: one effective configuration, shared by its ``variants``.
 
-    No variants: a run of its own, at the top level.
+    No variants: a run of its own, at the top level (a single run, a tuning run).
     """
 
     hash: str
@@ -70,7 +70,8 @@ class Entry:
     """A row of the ledger as it stands.
 
     ``status``: RUNNING, FINISHED or FAILED. ``metrics``: of the whole run (``test/...``,
-    ``time/...``). ``params``: the flattened configuration, values as JSON knows them.
+    ``select/...``, ``time/...``). ``params``: the flattened configuration, values as JSON knows
+    them.
     """
 
     run_id: str

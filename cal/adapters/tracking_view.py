@@ -27,6 +27,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "Accuracy: clean test, robust test, validation",
         ("test/clean/accuracy", "test/robust/accuracy", "val/accuracy"),
     ),
+    ("Tuning: accuracy on the select part", ("select/clean/accuracy", "select/robust/accuracy")),
     ("Effects on accuracy", ("effect/clean/accuracy", "effect/robust/accuracy")),
     ("Loss and calibration", ("train/loss", "test/clean/nll", "test/clean/ece")),
     ("Contribution W", ("contribution/[^/]+/W",)),
@@ -34,7 +35,8 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Bottleneck beta and KL", ("bottleneck/[^/]+/beta", "bottleneck/[^/]+/kl_nats")),
 )
 """Section title -> patterns of metric names, one chart each. MLflow titles charts by metric."""
-FINAL = ("test/", "time/", "effect/", "seeds")
+TUNING = ":tune"  # end of the names of experiments of tuning runs
+FINAL = ("test/", "select/", "time/", "effect/", "seeds")
 
 
 def level(name: str) -> str:
@@ -137,10 +139,14 @@ def charts(experiment: str) -> str:
 def addresses(
     regimes: Mapping[str, str], *, report: tuple[str, str] | None = None
 ) -> tuple[Address, ...]:
-    """Pages of a study. ``regimes``: name -> experiment id; ``report``: (experiment id, run id)."""
+    """Pages of a study. ``regimes``: name -> experiment id; ``report``: (experiment id, run id).
+
+    Tuning runs have charts of their own, and none beside the arms.
+    """
     pages = [Address(f"charts {name}", charts(id_)) for name, id_ in regimes.items()]
-    if len(regimes) > 1:
-        ids = quote(json.dumps(list(regimes.values()), separators=(",", ":")))
+    compared = [id_ for name, id_ in regimes.items() if not name.endswith(TUNING)]
+    if len(compared) > 1:
+        ids = quote(json.dumps(compared, separators=(",", ":")))
         query = f"experiments={ids}&{CHARTS}&viewStateShareKey={KEY}"
         pages.append(Address("charts all", f"#/compare-experiments/s?{query}"))
     if report is not None:

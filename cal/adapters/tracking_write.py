@@ -116,12 +116,14 @@ class Writer(Reader):
             "cal.method": seed.config.method,
             "cal.hash": seed.hash,
             "cal.seed": str(seed.config.seed),
-            "cal.stage": "train",
+            "cal.stage": "tune" if seed.config.evaluate.part == "select" else "train",
             "cal.variants": ",".join(seed.variants),
             "cal.git": self.git,
             **({"cal.data": seed.data.digest} if seed.data else {}),
             **_mechanisms(seed.config),
         }
+        if seed.config.evaluate.selection != "last":
+            tags["cal.selection"] = seed.config.evaluate.selection
         if seed.variants:
             tags["cal.variant"] = seed.variants[0]
             tags[PARENT] = self.variants[seed.regime, seed.variants[0]].info.run_id
@@ -166,7 +168,8 @@ class Writer(Reader):
             if result.predictions:
                 write_predictions(Path(folder, PREDICTIONS), result.predictions)
             log_files(row.entry.artifacts, folder, uri=self.uri)
-        self._flush(row, {"cal.stage": "evaluate"})
+        tuning = row.entry.tags.get("cal.stage") == "tune"
+        self._flush(row, {} if tuning else {"cal.stage": "evaluate"})
         with self.writing():
             if checkpoint and not self._has_model(row):
                 self._model(row.entry, checkpoint)

@@ -14,7 +14,7 @@ from cal.config import MODALITIES, Data
 from cal.data import handwritten, keypad
 from cal.data.assets import read
 from cal.data.corruptions import Condition, conditions, corrupt, robust
-from cal.data.parts import Part, Parts
+from cal.data.parts import Part, Parts, SealedError
 from cal.data.raw import Raw
 from cal.data.splits import Ids, Split, split
 from cal.digests import SHA256
@@ -24,6 +24,7 @@ __all__ = [
     "Condition",
     "Part",
     "Parts",
+    "SealedError",
     "conditions",
     "corrupt",
     "fingerprint",
@@ -70,10 +71,11 @@ def _fingerprint(data: Data, ids: Split) -> str:
 
 
 @lru_cache(maxsize=32)
-def load(data: Data, *, seed: int) -> Parts:
+def load(data: Data, *, seed: int, evaluated: str = "report") -> Parts:
     """The parts of one run: standardised by the training part, then drowned views, then ranges.
 
-    Raises ``ConfigError`` for a damaged data file or too few samples. Kept per process.
+    ``evaluated``: report, or select for a tuning run, whose parts hold no report sample. Raises
+    ``ConfigError`` for a damaged data file or too few samples. Kept per process.
     """
     raw = DATA_SETS[data.name](data)
     names = MODALITIES[data.name]
@@ -86,14 +88,15 @@ def load(data: Data, *, seed: int) -> Parts:
     ]
     ranges = [_range(x[fit], per_feature=raw.per_feature) for x in inputs]
     part = partial(_part, tuple(map(torch.from_numpy, inputs)), raw.labels)
+    chosen = {"report": ids.report, "select": ids.select}[evaluated]
     audio = None
     if data.name == "keypad":
-        audio = partial(_audio, data, ids.report, moments[0])
+        audio = partial(_audio, data, chosen, moments[0])
     return Parts(
         train=part(ids.train),
         probe=part(ids.probe),
         select=part(ids.select),
-        report=part(ids.report),
+        evaluated=part(chosen),
         low=tuple(torch.from_numpy(low) for low, _ in ranges),
         high=tuple(torch.from_numpy(high) for _, high in ranges),
         classes=int(raw.labels.max()) + 1,
@@ -101,6 +104,7 @@ def load(data: Data, *, seed: int) -> Parts:
         fingerprint=_fingerprint(data, ids),
         audio_at_snr=audio,
         source=raw.source,
+        evaluated_on=evaluated,
     )
 
 

@@ -81,7 +81,7 @@ def hit(condition: Condition, ids: Tensor, modalities: Sequence[str]) -> Tensor:
 def _draws(
     condition: Condition, modality: str, ids: tuple[int, ...], width: int
 ) -> npt.NDArray[np.float32]:
-    """The condition's raw draws [N, width], kept: runs of one process share the report part."""
+    """The condition's raw draws [N, width], kept: runs of one process share the evaluated part."""
     key, samples = key_of(condition.name, modality), np.array(ids, dtype=np.int64)
     draw = normals if condition.kind == "gaussian" else uniforms
     return draw(key, samples, width).astype(np.float32)
@@ -106,8 +106,8 @@ def corrupted(
 
 
 def corrupt(parts: Parts, condition: Condition) -> tuple[Tensor, ...]:
-    """The report part's inputs M x [N, ...] under a condition."""
-    part = parts.report
+    """The evaluated part's inputs M x [N, ...] under a condition."""
+    part = parts.evaluated
     if condition.kind == "audio_snr":
         if parts.audio_at_snr is None:
             raise ValueError("audio_snr: only for data with a waveform")

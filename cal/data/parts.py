@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 
+class SealedError(RuntimeError):
+    """A tuning run asked for the report part."""
+
+
 @dataclass(frozen=True)
 class Part:
     """Samples of one part: standardised inputs M x [N, ...], labels [N], sample ids [N]."""
@@ -24,17 +28,29 @@ class Parts:
     """Disjoint parts, and the range of the training inputs to which noise is clipped.
 
     Disjoint except that ``data.probe_in_training`` puts the probe's samples into train as well.
+    Of a tuning run (``evaluate.part=select``) the evaluated part is select, and there is no report.
     Shared by all runs of a process: treat the tensors as read-only.
     """
 
     train: Part
     probe: Part  # I(m) and D(m) are measured here
     select: Part  # validation and selection
-    report: Part  # test; the same samples for every seed
+    evaluated: Part  # the report part, the same samples for every seed; of a tuning run: select
     low: tuple[Tensor, ...]  # training minimum: handwritten [D_m], keypad one number a modality
     high: tuple[Tensor, ...]  # training maximum
     classes: int
     modalities: tuple[str, ...]
     fingerprint: str  # SHA-256 of content, options and sample ids of every part
-    audio_at_snr: Callable[[float], Tensor] | None = None  # report audio with extra noise, dB
+    audio_at_snr: Callable[[float], Tensor] | None = None  # evaluated audio with more noise, dB
     source: Mapping[str, str] = field(default_factory=dict)  # name, licence, DOI
+    evaluated_on: str = "report"  # or select
+
+    @property
+    def report(self) -> Part:
+        """The test samples. Raises ``SealedError`` in a tuning run, which has none."""
+        if self.evaluated_on != "report":
+            raise SealedError(
+                "the report part is sealed: this is a tuning run (evaluate.part=select), which is "
+                "evaluated on the select part; allowed: evaluate.part=report for a final run"
+            )
+        return self.evaluated

@@ -77,7 +77,7 @@ def only(parts: Parts, rows: Tensor) -> Parts:
     chosen = Part(inputs, report.labels[rows], report.ids[rows])
     audio = parts.audio_at_snr
     return replace(
-        parts, report=chosen, audio_at_snr=(lambda snr: audio(snr)[rows]) if audio else None
+        parts, evaluated=chosen, audio_at_snr=(lambda snr: audio(snr)[rows]) if audio else None
     )
 
 

@@ -212,4 +212,4 @@ def test_its_source_and_licence_are_named(name: str) -> None:
 def test_parts_can_be_rebuilt_around_other_samples(name: str) -> None:
     """Plain data: a frozen dataclass of tensors, with no tie to the loader."""
     parts = load(few(name), seed=0)
-    assert replace(parts, report=parts.select).report is parts.select
+    assert replace(parts, evaluated=parts.select).report is parts.select

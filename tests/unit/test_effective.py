@@ -125,6 +125,8 @@ CHANGES: list[dict[str, Any]] = [
     {"train": {"batch": 32}},
     {"train": {"validate_every": 3}},
     {"evaluate": {"noise": "none"}},
+    {"evaluate": {"part": "select"}},
+    {"evaluate": {"selection": "test-best"}},
     KEYPAD,
     merge(KEYPAD, {"data": {"snr_db": 0}}),
     merge(KEYPAD, {"data": {"image_sigma": 1}}),

@@ -75,6 +75,8 @@ def test_other_measurements_of_the_contribution_are_not_mixed() -> None:
         {"train": {"epochs": 3}},
         {"optim": {"name": "adam"}},
         {"evaluate": {"noise": "none"}},
+        {"evaluate": {"part": "select"}},
+        {"evaluate": {"selection": "test-best"}},
         {"method": "ogm_ge"},
     ],
 )

@@ -1,0 +1,1 @@
+"""Typed search spaces, and the one door to Optuna."""
