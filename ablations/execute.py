@@ -6,7 +6,7 @@ or raises goes on as two halves, until the member that cannot go on is alone.
 """
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -207,11 +207,3 @@ def _fail(run: Run, error: str, study: Study) -> None:
     study.ledger.fail(study.ids[run.hash], error)
     study.failed.append(run.hash)
     study.listener.ended(run, error.strip().splitlines()[-1])
-
-
-def aggregate(plan: Plan, ledger: "Ledger") -> Iterator[str]:
-    """Write each variant's aggregates over seeds; yields its name."""
-    for regime in plan.regimes:
-        for arm in plan.arms:
-            ledger.aggregate(regime, arm.name, hashes=plan.arm_hashes(regime, arm.name))
-            yield f"{regime} {arm.name}"

@@ -4,24 +4,23 @@ Give the command again after any interruption: it does only what is missing.
 """
 
 import argparse
-import gc
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cal import cli, home
-from cal.config import assignments
+from cal.config import ConfigError, assignments
 
 if TYPE_CHECKING:
-    from ablations.backend import Backend
-    from ablations.plan import Plan, Run
-    from ablations.units import Network
+    from ablations.plan import Plan
+    from ablations.study import Study
+    from ablations.tuning import Outcome
+    from ablations.workplace import Workplace
     from cal.adapters.tracking_ledger import Ledger
-    from cal.footprint import Size
 
 EXAMPLES = """examples:
   python -m ablations.full                          the default study on the embedded data
@@ -29,6 +28,8 @@ EXAMPLES = """examples:
   python -m ablations.full --config my-study.yaml   your own study (see ablations/default.yaml)
   python -m ablations.full --dry-run --price 0.04   what would be run, how long and at what cost
   python -m ablations.full cal.acceleration.alpha=2 another base configuration
+  python -m ablations.full --until-resolved --max-seeds 30   more seeds until there are verdicts
+  python -m ablations.full --tune-trials 12         each arm at its best as well, at equal budget
   ray job submit -- python -m ablations.full        the same on a cluster
 
 exit codes: 0 done, 1 some runs failed (the report names them), 2 bad input, 130 interrupted
@@ -69,6 +70,21 @@ def parser() -> argparse.ArgumentParser:
         metavar="P",
         help="what a core-hour (with GPUs: a GPU-hour) costs, for the forecast",
     )
+    p.add_argument(
+        "--until-resolved",
+        action="store_true",
+        help="add seeds in blocks until every primary comparison has a verdict; the p values know "
+        "of the looks",
+    )
+    p.add_argument("--max-seeds", type=cli.count, metavar="N", help="until-resolved: at most (30)")
+    p.add_argument("--block", type=cli.count, metavar="N", help="until-resolved: seeds a block (4)")
+    p.add_argument(
+        "--tune-trials",
+        type=cli.count,
+        metavar="N",
+        help="re-tune each compared arm by a search of its own with N trials, on the select part; "
+        "the report shows both differences",
+    )
     p.add_argument("assignments", nargs="*", metavar="FIELD=VALUE", help="changes of the base")
     return p
 
@@ -76,13 +92,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; see ``cal.cli`` for its exit codes."""
     options = parser().parse_args(arguments)
-    from ablations.plan import make_plan, to_json
     from ablations.study import read_study
 
-    begin = time.monotonic()
-    overrides = assignments(options.assignments)
-    study = read_study(options.config)
-    plan = make_plan(study, seeds=options.seeds, overrides=overrides)
+    begun = time.monotonic()
+    _check(options)
+    making = _Making(read_study(options.config), options)
+    plan = making.plan()
     cells = sum(len(hashes) for hashes in plan.cells.values())
     print(
         f"study {plan.study}: {len(plan.regimes)} regimes x {len(plan.arms)} arms, {cells} cells "
@@ -92,29 +107,92 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _dry_run(plan, options)
     out = home.resolve(options.out)
     from ablations.report import check_out
-    from cal.adapters.tracking import Variant, hidden, is_new, open_ledger
+    from cal.adapters.tracking import hidden, is_new, open_ledger
 
-    print(f"ledger {hidden(home.tracking_uri())}\nreport goes to {out}", flush=True)
+    uri = home.tracking_uri()
+    print(f"ledger {hidden(uri)}\nreport goes to {out}", flush=True)
     check_out(out)
-    variants = [Variant(arm.name, arm.title, "", arm.switches) for arm in plan.arms]
-    # A new store lacks every run: it is made while the cluster is looking at the plan.
-    ready = _prepare(plan, options, plan.runs) if is_new(home.tracking_uri()) else None
-    from ablations.execute import missing
+    from ablations.telling import begin, tell
+    from ablations.workplace import Workplace
 
-    with open_ledger(home.tracking_uri(), artifacts=home.artifacts(), progress=cli.say) as ledger:
-        ledger.begin(
-            plan.study,
-            regimes={name: plan.titles[name] for name in plan.regimes},
-            variants=variants,
-            plan=to_json(plan),
-            title=plan.title,
-        )
+    place = Workplace(plan, options)
+    if is_new(uri):  # it lacks every run: it is made while the cluster is looking at the plan
+        place.open(plan.runs)
+    with open_ledger(uri, artifacts=home.artifacts(), progress=cli.say) as ledger:
+        begin(plan, ledger)
+        outcome = _tuned(plan, making, ledger, place) if options.tune_trials else None
+        plan = _trained(making, ledger, place)
+        place.close()
+        command = shlex.join(["python", "-m", "ablations.full", *sys.argv[1:]])
+        summary = tell(plan, ledger, out=out, command=command, begun=begun, outcome=outcome)
+        pages = ledger.view()
+    return _shown(summary, pages, out)
+
+
+class _Making:
+    """Plans of one study: as declared, with tuned arms, with more seeds."""
+
+    def __init__(self, study: "Study", options: argparse.Namespace) -> None:
+        from ablations.plan import make_plan
+
+        self.study, self.make = study, make_plan
+        self.given: dict[str, Any] = {"overrides": assignments(options.assignments)}
+        self.seeds: int | dict[str, int] | None = options.seeds
+        self.looks: dict[str, tuple[int, ...]] = {}
+        if options.until_resolved:
+            from ablations import until
+
+            counts = {name: len(seeds) for name, seeds in self.plan().seeds.items()}
+            block, most = options.block or until.BLOCK, options.max_seeds or until.MOST
+            self.looks = until.planned(counts, block=block, most=most)
+
+    def plan(self) -> "Plan":
+        """The plan as things stand."""
+        return replace(self.make(self.study, seeds=self.seeds, **self.given), looks=self.looks)
+
+
+def _check(options: argparse.Namespace) -> None:
+    for name in ("max_seeds", "block"):
+        if getattr(options, name) and not options.until_resolved:
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{option}: given without --until-resolved; allowed: with it")
+
+
+def _tuned(plan: "Plan", making: _Making, ledger: "Ledger", place: "Workplace") -> "Outcome":
+    """Re-tune every compared arm; from here on plans have the tuned arms too."""
+    from ablations import tuning
+    from ablations.tuning_execute import Runner
+    from ablations.tuning_search import tune
+
+    trials = place.options.tune_trials
+    outcome = tune(plan, trials, Runner(ledger, plan, train=place.train), spec=plan.tuning)
+    ledger.keep(tuning.FILE, tuning.to_json(outcome))
+    making.given["arms"] = tuning.tuned_arms(plan, outcome)
+    making.given["contrasts"] = tuning.tuned_contrasts(plan, outcome)
+    return outcome
+
+
+def _trained(making: _Making, ledger: "Ledger", place: "Workplace") -> "Plan":
+    """Train what the ledger lacks, and more seeds while a primary comparison has no verdict."""
+    from ablations import summary, until
+    from ablations.execute import missing
+    from ablations.telling import begin, rows_in
+
+    while True:
+        plan = making.plan()
+        begin(plan, ledger)
         runs = missing(plan, ledger)
         if runs:
-            ready = ready or _prepare(plan, options, runs)
-            done = len(plan.runs) - len(runs)
-            _train(runs, ready, ledger, done=done, price=options.price)
-        return _tell(plan, ledger, out, begin)
+            place.train(runs, ledger, done=len(plan.runs) - len(runs))
+        if not making.looks:
+            return plan
+        words = summary.words(plan, rows_in(plan, ledger))
+        counts = {name: len(seeds) for name, seeds in plan.seeds.items()}
+        cli.say(until.line(words, counts))
+        more = until.next_seeds(words, counts, making.looks)
+        if more is None:
+            return plan
+        making.seeds = more
 
 
 def _dry_run(plan: "Plan", options: argparse.Namespace) -> int:
@@ -133,82 +211,12 @@ def _dry_run(plan: "Plan", options: argparse.Namespace) -> int:
     return cli.DONE
 
 
-@dataclass(frozen=True)
-class _Ready:
-    """A cluster at work on what is asked before runs are trained."""
-
-    backend: "Backend"
-    passed: Iterator[str]  # lines of the preflight
-    sizes: Iterator[tuple["Network", "Size"]]  # of packs
-
-
-def _prepare(plan: "Plan", options: argparse.Namespace, runs: Sequence["Run"]) -> _Ready:
-    """Connect, choose the backend, begin the preflight and the measurements."""
-    from ablations import backend as backends
-    from ablations import preflight, sizing
-    from cal.adapters import ray_cluster
-
-    asked = backends.Backend(options.backend, options.workers, options.gpus_per_run)
-    cli.say(ray_cluster.connect(cpus=options.workers))
-    backend = backends.choose(plan, asked, devices=ray_cluster.slots("GPU"))
-    parallel, gpus = backends.data_parallel(backend), backend.gpus or 0.0
-    preflight.check_workers_of(plan, workers=parallel, gpus=gpus)
-    for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
-        cli.say(line)
-    cli.say(f"backend {backend.name} ({backend.why}), {gpus:g} GPUs a worker")
-    passed = preflight.check(plan, over=ray_cluster.each)
-    sizes = sizing.sizes_of(runs, backend) if backend.name == "packed" else iter(())
-    return _Ready(backend, passed, sizes)
-
-
-def _train(
-    runs: "Sequence[Run]", ready: _Ready, ledger: "Ledger", *, done: int, price: float | None
-) -> None:
-    """Execute what the ledger lacks once the preflight passed; ``done`` runs are there already."""
-    from ablations import backend as backends
-    from ablations import estimate, execute, sizing, units
-    from ablations.progress import Progress
-    from cal.adapters import ray_cluster
-
-    backend, places = ready.backend, backends.places(ready.backend)
-    cli.say("preflight: does every switch act?")
-    for line in ready.passed:
-        cli.say(f"  {line}")
-    work: list[units.Unit] = [(run,) for run in runs]
-    if backend.name == "packed":
-        cli.say("how many runs to train at once, measured:")
-        sizes = dict(ready.sizes)
-        work = units.packed(runs, sizes, places=places)
-        for line in sizing.lines(runs, sizes, work):
-            cli.say(f"  {line}")
-        for line in estimate.forecast(runs, sizes, places=places, price=price, gpus=backend.gpus):
-            cli.say(line)
-    gc.freeze()  # what was imported stays: a collection need not look at it again and again
-    with Progress(runs, done=done, places=places) as progress:
-        execute.execute(work, ledger, backend=backend, listener=progress)
-    ray_cluster.disconnect()
-
-
-def _tell(plan: "Plan", ledger: "Ledger", out: Path, begin: float) -> int:
-    """Aggregate over seeds, report, and show the answer."""
-    from ablations import execute, report, wording
-    from ablations.rows import rows_of
+def _shown(summary: dict[str, Any], pages: Sequence[Any], out: Path) -> int:
+    """The answer on the terminal, and where everything is."""
     from ablations.terminal import answer_table, show
     from cal.adapters.tracking import hidden
 
-    cli.say("aggregating over seeds")
-    for _ in execute.aggregate(plan, ledger):
-        pass
-    entries = [row for regime in plan.regimes for row in ledger.entries(regime).values()]
-    provenance = report.provenance_of(
-        command=shlex.join(["python", "-m", "ablations.full", *sys.argv[1:]]),
-        git=(entry.tags.get("cal.git", "") for entry in entries),
-        wall_s=round(time.monotonic() - begin, 1),
-    )
-    rows = rows_of(plan, entries)
-    summary, names = report.write_report(plan, rows, ledger.means(), out=out, provenance=provenance)
-    ledger.report({name: out / name for name in names}, note=wording.note(summary))
-    pages, store = ledger.view(), hidden(home.tracking_uri())
+    store = hidden(home.tracking_uri())
     show(answer_table(summary))
     print(f"report: {out / 'report.html'}")
     if store.startswith("http"):

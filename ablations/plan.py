@@ -89,13 +89,13 @@ class Plan:
 def make_plan(
     study: Study,
     *,
-    seeds: int | None = None,
+    seeds: int | Mapping[str, int] | None = None,
     overrides: Mapping[str, Any] | None = None,
     arms: Sequence[Arm] = (),
     contrasts: Sequence[Contrast] = (),
 ) -> Plan:
-    """The plan of a study. ``seeds`` caps every regime; ``overrides`` changes the base tree;
-    ``arms`` and ``contrasts`` come on top of the study's (tuned arms).
+    """The plan of a study. ``seeds``: how many of every regime, or of each; ``overrides`` changes
+    the base tree; ``arms`` and ``contrasts`` come on top of the study's (tuned arms).
 
     Raises ``ConfigError`` naming regime and arm for configurations that are not valid, and for a
     declared contrast that is not paired.
@@ -105,7 +105,8 @@ def make_plan(
     every = (*cells_, *parts.arms_of(study), *levels, *arms)
     parts.check_names(every)
     compared = [*parts.contrasts_of(study, every, natural, sweeps), *contrasts]
-    chosen = {name: _seeds(regime.seeds, seeds) for name, regime in study.regimes.items()}
+    counts = seeds if isinstance(seeds, Mapping) else dict.fromkeys(study.regimes, seeds)
+    chosen = {name: _seeds(r.seeds, counts.get(name)) for name, r in study.regimes.items()}
     runs, cells = _runs(study, every, chosen, overrides or {})
     return Plan(
         study=study.name,

@@ -1,8 +1,8 @@
 """A synthetic method with a known truth, in place of training: what the selfcheck runs.
 
-Each run's accuracy is a base, a seed's luck that all arms share, the truth, and a little luck of its
-own; its samples are right in the order of a difficulty that all arms of a seed share. So runs are
-paired as real ones are, and the report has to find the truth.
+Each run's accuracy is a base, a seed's luck that all arms share, the truth, and a little luck of
+its own; its samples are right in the order of a difficulty that all arms of a seed share. So runs
+are paired as real ones are, and the report has to find the truth.
 """
 
 from collections.abc import Iterator, Mapping
@@ -88,8 +88,8 @@ def _made(right: npt.NDArray[np.bool_]) -> Predictions:
 def _scores(kept: Predictions) -> dict[str, Any]:
     right = kept.predicted == kept.labels
     return {
-        "accuracy": float(np.mean(right)),
+        "accuracy": float(np.asarray(right).mean()),
         "macro_f1": macro_f1(kept.predicted, kept.labels),
-        "nll": float(np.mean(kept.nll)),
+        "nll": float(np.asarray(kept.nll, dtype=np.float64).mean()),
         "ece": calibration_error(np.asarray(kept.confidence, dtype=np.float64), right),
     }

@@ -78,7 +78,11 @@ TRUTHS = (
         "equivalent",
         verdict_of("interaction", "bottleneck - none", "clean"),
     ),
-    Truth("together they add 4 points: the cell", "helps", verdict_of("interaction", "both - none", "clean")),
+    Truth(
+        "together they add 4 points: the cell",
+        "helps",
+        verdict_of("interaction", "both - none", "clean"),
+    ),
     Truth("together they add 4 points: the interaction", "helps", _interaction),
     Truth(
         "a mechanism helps under noise",
@@ -98,7 +102,9 @@ TRUTHS = (
     Truth(
         "the failed runs are named",
         "4 failed",
-        lambda summary: f"{len([f for f in summary['failed'] if f['arms'] == ['bottleneck']])} failed",
+        lambda summary: (
+            f"{len([f for f in summary['failed'] if f['arms'] == ['bottleneck']])} failed"
+        ),
     ),
 )
 

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations import execute, report, wording
+from ablations import report, wording
 from ablations.plan import Plan, to_json
 from ablations.rows import Row, rows_of
 from ablations.summary import analyse
@@ -70,9 +71,9 @@ def tell(
     runs = samples_in(plan, entries, ledger)
     summary, table = analyse(plan, rows, runs=runs, provenance=provenance, outcome=outcome)
     cli.say("aggregating over seeds")
-    for regime, arm, hashes in execute.variants(plan):
+    for regime, arm in product(plan.regimes, (arm.name for arm in plan.arms)):
         effects = effects_shown(summary, regime, arm)
-        ledger.aggregate(regime, arm, hashes=hashes, effects=effects)
+        ledger.aggregate(regime, arm, hashes=plan.arm_hashes(regime, arm), effects=effects)
     cli.say("writing the report")
     names = report.write_report(summary, table, rows, ledger.means(), out=out)
     ledger.report({name: out / name for name in names}, note=wording.note(summary))

@@ -17,6 +17,7 @@ from search_spaces.fields import tree_of
 Values = dict[str, Any]
 """Field of the configuration -> value."""
 TUNED = "{}:tuned"
+FILE = "tuning.json"  # where the outcome is kept with the study
 EXPERIMENT = "{}:tune"  # regime -> the name of its tuning runs' experiment
 
 

@@ -11,6 +11,7 @@ from ablations.summary.family import resolved
 from cal.config import ConfigError
 
 BLOCK = 4  # seeds
+MOST = 30  # seeds of a regime
 Words = Mapping[tuple[str, str, str], str]
 
 

@@ -55,7 +55,7 @@ def test_metrics(cell: Sequence[Any]) -> list[str]:
     """Every test metric of the rows by name. Groups, areas and drops are of accuracy: of the other
     kinds the measured conditions suffice.
     """
-    found = {}
+    found = dict[str, None]()
     for row in cell:
         for condition, kinds in by_condition(row.metrics).items():
             derived = condition == DROP or condition.startswith((AREA, GROUP))
@@ -67,7 +67,9 @@ def test_metrics(cell: Sequence[Any]) -> list[str]:
 
 def _per_class(a: Cell, b: Cell, runs: Mapping[str, Samples], rules: Rules) -> list[Tree]:
     """Difference of each class's recall on clean data, with its interval over seeds."""
-    sides = [{row.seed: recalls(runs[row.hash]) for row in cell if row.hash in runs} for cell in (a, b)]
+    sides = [
+        {row.seed: recalls(runs[row.hash]) for row in cell if row.hash in runs} for cell in (a, b)
+    ]
     seeds = sorted(sides[0].keys() & sides[1].keys())
     if len(seeds) < 2:
         return []

@@ -221,7 +221,8 @@ def _details(deltas: Array, name: str, rules: Rules) -> Tree:
     size = st.effect_size(deltas, level=rules.level)
     sign = -1 if better(name) == "lower" else 1
     gain = st.improvement(sign * deltas, level=rules.level)
-    assert size is not None and gain is not None  # there is spread
+    assert size is not None  # there is spread
+    assert gain is not None
     margin = margin_of(name, rules)
     chances = {"alpha": rules.alpha, "power": rules.power}
     return {
@@ -284,9 +285,7 @@ def sampled(a: Cell, b: Cell, condition: str, runs: Mapping[str, Samples], rules
     """
     left, right = ({row.seed: row.hash for row in cell if row.hash in runs} for cell in (a, b))
     seeds = [row.seed for row in a if row.seed in left and row.seed in right]
-    tables = [
-        [runs[side[seed]].right.get(condition) for seed in seeds] for side in (left, right)
-    ]
+    tables = [[runs[side[seed]].right.get(condition) for seed in seeds] for side in (left, right)]
     if len(seeds) < 2 or any(row is None for table in tables for row in table):
         return {}
     x, y = (np.stack([row for row in table if row is not None]) for table in tables)

@@ -1,12 +1,12 @@
-"""What a summary is made of: plan, rows, predictions, and the rules by which they are judged. Pure."""
+"""What a summary is made of: plan, rows, predictions, and the rules that judge them. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
+from ablations.conditions import metric, with_derived
 from ablations.rows import Row, cells
 from ablations.statistics import LEVEL
-from ablations.conditions import metric, with_derived
 from ablations.summary.effects import Cell, Rules, pairs_of
 from ablations.summary.family import Question
 from ablations.summary.samples import Samples

@@ -1,4 +1,4 @@
-"""What the summary says of the factors: main effects, interactions, attribution; and of sweeps. Pure.
+"""What the summary says of the factors: main effects, interactions, attribution. Pure.
 
 Every effect is a number per seed first, so that its interval is that of a paired difference.
 """
@@ -10,17 +10,15 @@ import numpy as np
 
 from ablations import statistics as st
 from ablations.conditions import metric
-from ablations.summary.effects import Array, Cell, Pairs, Rules, brief, interval, judged
 from ablations.rows import by_seed
+from ablations.summary.effects import Array, Cell, Pairs, Rules, brief, interval, judged
 
 CONDITIONS = ("clean", "robust")
 Tree = dict[str, Any]
 On = frozenset[str]
 
 
-def factorial(
-    cells: Mapping[On, Cell], factors: Sequence[str], rules: Rules
-) -> Tree | None:
+def factorial(cells: Mapping[On, Cell], factors: Sequence[str], rules: Rules) -> Tree | None:
     """Effects of a design's cells (the factors that are on -> rows) under each condition.
 
     None where there are no cells, or where nesting or constraints leave effects that these cells
@@ -42,7 +40,10 @@ def _condition(
         return None
     table = {on: np.array([own[seed] for seed in seeds]) for on, own in values.items()}
     effects = st.effects(table, factors, order=min(3, len(factors)))
-    trees = [{"factors": list(words)} | _effect(deltas, seeds, name, rules) for words, deltas in effects.items()]
+    trees = [
+        {"factors": list(words)} | _effect(deltas, seeds, name, rules)
+        for words, deltas in effects.items()
+    ]
     everything, nothing = frozenset(factors), frozenset[str]()
     total = None
     if everything in table and nothing in table:

@@ -1,7 +1,7 @@
 """What the summary says over regimes, if there are enough of them to speak of others. Pure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ablations import statistics as st
@@ -22,7 +22,7 @@ def over_regimes(questions: Sequence[Question], rules: Rules) -> list[Tree]:
     ]
 
 
-def _over(group: Sequence[Question], rules: Rules) -> Mapping[str, Any]:
+def _over(group: Sequence[Question], rules: Rules) -> Tree:
     known = [question.pairs.deltas for question in group if question.pairs.spread]
     means = [float(deltas.mean()) for deltas in known]
     errors = [float(deltas.std(ddof=1)) / math.sqrt(len(deltas)) for deltas in known]

@@ -36,7 +36,7 @@ def samples_of(predictions: Mapping[str, Any]) -> Samples | None:
     right = {"clean": hits["clean"]}
     weights = robust_weights(predictions)
     if weights:
-        right["robust"] = sum(weight * hits[name] for name, weight in weights.items())
+        right["robust"] = np.sum([w * hits[name] for name, w in weights.items()], axis=0)
     return Samples(clean.ids, clean.labels, right, clean.confidence)
 
 
@@ -73,4 +73,6 @@ def reliability(runs: Mapping[str, Samples], *, bins: int = 10) -> list[dict[str
 
 def recalls(run: Samples) -> dict[int, float]:
     """Class -> share of its samples that were right on clean data."""
-    return {int(c): float(run.right["clean"][run.labels == c].mean()) for c in np.unique(run.labels)}
+    return {
+        int(c): float(run.right["clean"][run.labels == c].mean()) for c in np.unique(run.labels)
+    }

@@ -37,7 +37,10 @@ class Split:
 
 
 def split_of(
-    plan: "Plan", regime: str, cells: Mapping[tuple[str, str], Sequence[Any]], runs: Mapping[str, Samples]
+    plan: "Plan",
+    regime: str,
+    cells: Mapping[tuple[str, str], Sequence[Any]],
+    runs: Mapping[str, Samples],
 ) -> Split:
     """Of one regime, from what its runs were tested on."""
     hashes = [row.hash for arm in plan.arms for row in cells.get((regime, arm.name), ())]
@@ -45,14 +48,12 @@ def split_of(
     if not own:
         return Split()
     first = next(iter(own.values()))
-    size = {"samples": len(first.ids), "classes": int(first.labels.max()) + 1}
+    samples, classes = len(first.ids), int(first.labels.max()) + 1
     if same_samples(own):
-        return Split(**size)
+        return Split(samples=samples, classes=classes)
     everyone = {int(i) for run in own.values() for i in run.ids}
-    trained = _trained(
-        plan, regime, size["classes"], seen=len(everyone), tested=len(first.ids)
-    )
-    return Split("resampled", len(first.ids) / trained, **size)
+    trained = _trained(plan, regime, classes, seen=len(everyone), tested=samples)
+    return Split("resampled", samples / trained, samples=samples, classes=classes)
 
 
 def _trained(plan: "Plan", regime: str, classes: int, *, seen: int, tested: int) -> int:

@@ -1,12 +1,12 @@
-"""Evidence -> the numbers of the report, as the plain tree of summary.json (docs/summary.md). Pure."""
+"""Evidence -> the plain tree of summary.json (docs/summary.md): the report's numbers. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ablations import published, wording
+from ablations.conditions import metric
 from ablations.rows import Row
 from ablations.statistics import LEVEL
-from ablations.conditions import metric
 from ablations.summary.contrasts import contrast, lines
 from ablations.summary.counts import broken, counts, intervals, timings
 from ablations.summary.effects import Rules, brief, effects, judged, word_for
@@ -51,9 +51,9 @@ def analyse(
 ) -> tuple[Tree, list[Tree]]:
     """The tree of summary.json, and the rows of effects.csv.
 
-    ``runs``: hash -> what the run got right, sample by sample. ``outcome``: of re-tuning. What may change between equal
-    studies is in ``provenance``, and run ids are in ``traces``. Raises ``ValueError`` for a seed that
-    comes twice, or a row the plan does not know.
+    ``runs``: hash -> what the run got right, sample by sample. ``outcome``: of re-tuning. What may
+    change between equal studies is in ``provenance``, and run ids are in ``traces``. Raises
+    ``ValueError`` for a seed that comes twice, or a row the plan does not know.
     """
     evidence = Evidence.of(plan, rows, runs or {})
     asked, rules = questions(evidence), next(iter(evidence.rules.values()))
@@ -154,10 +154,14 @@ def _settled(tree: Tree, decision: Decision, rules: Rules) -> Tree:
     new = word_for(tree, decision.different, decision.equivalent, rules)
     if new["verdict"] != tree["verdict"] and not new["reason"]:
         new["reason"] = f"alone it would be {tree['verdict']}; not settled over the family"
-    return tree | new | {
-        "p_adjusted": _number(decision.different),
-        "p_equivalent_adjusted": _number(decision.equivalent),
-    }
+    return (
+        tree
+        | new
+        | {
+            "p_adjusted": _number(decision.different),
+            "p_equivalent_adjusted": _number(decision.equivalent),
+        }
+    )
 
 
 def _number(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""What the summary says of budget-matched re-tuning: both deltas side by side, and their price. Pure."""
+"""What the summary says of budget-matched re-tuning: both deltas, and their price. Pure."""
 
 from typing import TYPE_CHECKING, Any
 

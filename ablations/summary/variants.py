@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ablations.conditions import AREA, DROP, by_condition, curves, metric, noise_groups
-from ablations.summary.effects import Cell
 from ablations.rows import by_seed
-from ablations.summary.samples import Samples, recalls, reliability
 from ablations.statistics import describe
+from ablations.summary.effects import Cell
+from ablations.summary.samples import Samples, recalls, reliability
 
 if TYPE_CHECKING:
     from ablations.plan import Arm
@@ -72,9 +72,7 @@ def _noise_order(name: str) -> tuple[int, float]:
 
 def _areas(cell: Cell, level: float) -> Tree:
     names = {name for row in cell for name in by_condition(row.metrics) if name.startswith(AREA)}
-    return {
-        name.removeprefix(AREA): sample(cell, metric(name), level) for name in sorted(names)
-    }
+    return {name.removeprefix(AREA): sample(cell, metric(name), level) for name in sorted(names)}
 
 
 def _robustness(cell: Cell, level: float) -> Tree:

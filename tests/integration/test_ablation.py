@@ -119,7 +119,9 @@ def test_workers_killed_in_mid_study_change_nothing(
 
 def test_ctrl_c_says_how_to_go_on(home: Path, tmp_path: Path) -> None:
     study = ("--config", small_study(tmp_path), "--out", "out")
-    words = command("ablations.full", *study, "train.epochs=2000")  # minutes: it cannot end by itself
+    words = command(
+        "ablations.full", *study, "train.epochs=2000"
+    )  # minutes: it cannot end by itself
     process = subprocess.Popen(
         words,
         env=environment(home),

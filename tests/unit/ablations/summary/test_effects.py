@@ -24,7 +24,9 @@ RULES = Rules(margin=0.005)
 LUCK = (0.0, 0.002, -0.001, 0.001, -0.002, 0.0015)
 
 
-def cell(arm: str, gain: float, *, luck: float = 1.0, failed: tuple[int, ...] = ()) -> tuple[Row, ...]:
+def cell(
+    arm: str, gain: float, *, luck: float = 1.0, failed: tuple[int, ...] = ()
+) -> tuple[Row, ...]:
     """Six seeds whose accuracy climbs by 2 points each, alike for all arms."""
     return tuple(
         Row("r", arm, seed, f"{arm}-{seed}", "FAILED")
@@ -87,7 +89,7 @@ def test_survivors_alone_do_not_win() -> None:
 
 
 def test_a_reference_that_fails_is_no_help_either() -> None:
-    """The arm is 5 points worse where both survive; two failures of the reference do not save it."""
+    """The arm is 5 points worse where both survive; two failures of the other do not save it."""
     a, b = cell("a", -0.05), cell("b", 0.0, luck=0.0, failed=(1, 4))
     effect = effects(a, b, [CLEAN], rules=RULES)[CLEAN]
     assert effect["high"] < 0

@@ -27,7 +27,9 @@ def test_effects_by_hand() -> None:
     assert found is not None
     clean = found["clean"]
     assert found["robust"] is None  # not measured
-    differences = {tuple(e["factors"]): e["difference"] for e in clean["main"] + clean["interactions"]}
+    differences = {
+        tuple(e["factors"]): e["difference"] for e in clean["main"] + clean["interactions"]
+    }
     assert differences == pytest.approx({("A",): 0.04, ("B",): 0.02, ("A", "B"): 0.01}, abs=2e-3)
     assert clean["total"]["difference"] == pytest.approx(0.06, abs=4e-3)
     shares = {s["factor"]: s["mean"] for s in clean["shapley"]}

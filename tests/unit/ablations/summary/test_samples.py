@@ -19,7 +19,7 @@ def kept(*predicted: int) -> Predictions:
 
 
 def test_robust_is_a_share_of_conditions_for_each_sample() -> None:
-    """One condition a group, a quarter each: sample 0 is right in all, 1 in one, 2 in none, 3 in two."""
+    """One condition a group, a quarter each: sample 0 is right in all, 1 in one, 3 in two."""
     found = samples_of(
         {
             "clean": kept(0, 0, 1, 0),

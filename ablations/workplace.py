@@ -1,0 +1,93 @@
+"""Where runs are trained: a cluster that is connected when the first run is missing, and then kept
+for whatever comes (tuning rounds, the study, blocks of more seeds).
+"""
+
+import argparse
+import gc
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ablations import backend as backends
+from ablations import estimate, execute, preflight, sizing, units
+from ablations.backend import Backend
+from ablations.plan import Plan, Run
+from ablations.progress import Progress
+from cal import cli
+from cal.adapters import ray_cluster
+from cal.footprint import Size
+
+if TYPE_CHECKING:
+    from cal.adapters.tracking_ledger import Ledger
+
+
+class Workplace:
+    """The cluster of one command. ``options``: backend, workers, gpus_per_run, price."""
+
+    def __init__(self, plan: Plan, options: argparse.Namespace) -> None:
+        self.plan, self.options = plan, options
+        self._backend: Backend | None = None
+        self._passed: Iterator[str] = iter(())  # lines of the preflight
+        self._measured: Iterator[tuple[units.Network, Size]] = iter(())
+        self._sizes: dict[units.Network, Size] = {}  # of packs
+
+    def open(self, runs: Sequence[Run]) -> Backend:
+        """Connect, choose the backend; preflight and measurements begin. Once: later calls do
+        nothing. Raises ``ConfigError`` for what the cluster can never hold.
+        """
+        if self._backend is not None:
+            return self._backend
+        given = self.options
+        asked = Backend(given.backend, given.workers, given.gpus_per_run)
+        cli.say(ray_cluster.connect(cpus=given.workers))
+        backend = backends.choose(self.plan, asked, devices=ray_cluster.slots("GPU"))
+        parallel, gpus = backends.data_parallel(backend), backend.gpus or 0.0
+        preflight.check_workers_of(self.plan, workers=parallel, gpus=gpus)
+        for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
+            cli.say(line)
+        cli.say(f"backend {backend.name} ({backend.why}), {gpus:g} GPUs a worker")
+        self._passed = preflight.check(self.plan, over=ray_cluster.each)
+        if backend.name == "packed":
+            self._measured = sizing.sizes_of(runs, backend)
+        self._backend = backend
+        gc.freeze()  # what was imported stays: a collection need not look at it again and again
+        return backend
+
+    def train(self, runs: Sequence[Run], ledger: "Ledger", *, done: int) -> None:
+        """Execute what the ledger lacks, once the preflight passed; ``done`` runs are there."""
+        backend = self.open(runs)
+        self._look_at_preflight()
+        places = backends.places(backend)
+        work = self._packs(runs, backend, places)
+        with Progress(runs, done=done, places=places) as progress:
+            execute.execute(work, ledger, backend=backend, listener=progress)
+
+    def close(self) -> None:
+        """Leave the cluster; our own ends. It was perhaps never opened."""
+        if self._backend is not None:
+            ray_cluster.disconnect()
+
+    def _look_at_preflight(self) -> None:
+        """Raises ``ConfigError`` naming every dead switch."""
+        line = next(self._passed, None)
+        if line is not None:
+            cli.say("preflight: does every switch act?")
+            for passed in (line, *self._passed):
+                cli.say(f"  {passed}")
+
+    def _packs(self, runs: Sequence[Run], backend: Backend, places: int) -> list[units.Unit]:
+        if backend.name != "packed":
+            return [(run,) for run in runs]
+        first = not self._sizes
+        self._sizes |= dict(self._measured)
+        new = [run for run in runs if units.network_of(run.config) not in self._sizes]
+        self._sizes |= dict(sizing.sizes_of(new, backend))
+        work = units.packed(runs, self._sizes, places=places)
+        if first:
+            cli.say("how many runs to train at once, measured:")
+            for line in sizing.lines(runs, self._sizes, work):
+                cli.say(f"  {line}")
+            price, gpus = self.options.price, backend.gpus
+            forecast = estimate.forecast(runs, self._sizes, places=places, price=price, gpus=gpus)
+            for line in forecast:
+                cli.say(line)
+        return work
