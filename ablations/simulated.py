@@ -199,12 +199,12 @@ def sequential(
     words = np.full(deltas.shape[:-1], "undecided", dtype="U12")
     seeds, going = np.full(len(deltas), looks[-1]), np.ones(len(deltas), dtype=np.bool_)
     for k, n in enumerate(looks):
-        now = [p[going, :, : k + 1], q[going, :, : k + 1]]
+        a, b = p[going, :, : k + 1], q[going, :, : k + 1]
         if corrected:
-            now = [quick_p(x, fractions, sides=s) for x, s in zip(now, SIDES, strict=True)]
+            a, b = (quick_p(x, fractions, sides=s) for x, s in zip((a, b), SIDES, strict=True))
         else:
-            now = [x[..., -1] for x in now]
-        new, old = judged(deltas[going, :, :n], *now), words[going]
+            a, b = a[..., -1], b[..., -1]
+        new, old = judged(deltas[going, :, :n], a, b), words[going]
         words[going] = new if corrected else np.where(old == "undecided", new, old)
         seeds[going] = n
         going &= (words == "undecided").any(-1)

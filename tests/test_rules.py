@@ -38,9 +38,13 @@ ALLOWED = {
     "cal/methods/*": ("torch", "cal.config", "cal.losses", "cal.mechanisms", "cal.methods")
     + ("cal.rng",),
 }
-PURE = ("ablations/plan.py", "ablations/statistics.py", "ablations/study.py")
+PURE = ("ablations/plan.py", "ablations/simulated.py", "ablations/study.py") + tuple(
+    sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("ablations/statistics/*.py"))
+)
 HEAVY = ("torch", "ray", "mlflow")
-COMMANDS = ("cal.train", "ablations.full", "ablations.report", "cal.adapters.tracking")
+COMMANDS = ("cal.train", "ablations.full", "ablations.report", "ablations.simulate") + (
+    "cal.adapters.tracking",
+)
 
 BLOCKER = """
 import sys
@@ -215,7 +219,7 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
 def test_plan_and_statistics_are_pure(name: str) -> None:
     """Nor does anything that they import open torch, ray or mlflow."""
     assert not [i for i in imported(name) if within(i, *HEAVY)]
-    module = name.removesuffix(".py").replace("/", ".")
+    module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     code = f"import sys, {module}; sys.exit(' '.join({{*{HEAVY}}} & {{*sys.modules}}) or 0)"
     done = python("-c", code)
     assert done.returncode == 0, done.stderr

@@ -82,10 +82,11 @@ def sequential_p(
 
     ``p_values``: of the looks up to now, k <= K, each computed as if it were the only one;
     two-sided ones for ``sides`` 2, one-sided ones (``equivalence_p``) for 1. ``fractions``:
-    ``shares`` of all K planned looks. At most alpha with probability alpha under the null at *every* look, so
-    stopping for whatever reason keeps it valid. It never grows with the looks: what Holm has
-    rejected stays rejected (Maurer and Bretz 2013). K = 1 gives p itself. NaN looks are skipped.
-    A test given up before its last look pays for looks it never took: that is the price.
+    ``shares`` of all K planned looks. At most alpha with probability alpha under the null at
+    *every* look, so stopping for whatever reason keeps it valid. It never grows with the looks:
+    what Holm has rejected stays rejected (Maurer and Bretz 2013). K = 1 gives p itself. NaN looks
+    are skipped. A test given up before its last look pays for looks it never took: that is the
+    price.
     """
     c = reached_constant(p_values, fractions, sides=sides, delta=delta)
     found = crossing_probability(np.nan_to_num(c, nan=0.0), fractions, sides=sides, delta=delta)
