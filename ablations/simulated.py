@@ -336,7 +336,7 @@ def over_data_sets(studies: int, generator: np.random.Generator) -> list[Found]:
         pooled = [over_regimes(row, errors) for row in y]
         hits = np.array([not isinstance(p, Refusal) and p.low <= 0 <= p.high for p in pooled])
         where = f"{k} regimes, tau {tau:g}"
-        found.append(rate("e", "mean over regimes, coverage", where, hits))
+        found.append(rate("g", "mean over regimes, coverage", where, hits))
     return found
 
 

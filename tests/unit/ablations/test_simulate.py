@@ -10,6 +10,7 @@ from ablations import simulate, simulated
 from ablations.statistics import mean_interval, sequential_p, shares
 from cal.config import ConfigError
 
+ROOT = Path(__file__).resolve().parents[3]
 # Studies of each part: a wrong procedure shows, and all of it takes some seconds.
 SHORT = {"a": 2000, "b": 1500, "c": 600, "d": 1000, "e": 300, "f": 100, "g": 100}
 
@@ -89,6 +90,14 @@ def test_the_command_writes_a_page_and_its_numbers(
     assert tree["studies"] == 300
     assert all(row["holds"] for row in tree["rows"])
     assert {row["unit"] for row in tree["rows"]} == {"share", "seeds"}
+
+
+def test_the_page_in_docs_is_of_these_procedures() -> None:
+    tree = json.loads((ROOT / "docs" / "simulation.json").read_text(encoding="utf-8"))
+    assert tree["studies"] >= simulate.STUDIES
+    assert all(row["holds"] for row in tree["rows"])
+    now = [(x.part, x.procedure, x.setting) for x in simulated.simulate(4)]
+    assert [(row["part"], row["procedure"], row["setting"]) for row in tree["rows"]] == now
 
 
 def test_a_missed_claim_ends_the_command_with_1(

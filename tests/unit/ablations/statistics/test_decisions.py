@@ -2,7 +2,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
@@ -79,6 +79,7 @@ def test_step_down_worked_by_hand() -> None:
     assert q == pytest.approx([0.072, 0.072, 0.045])
 
 
+@settings(max_examples=20)  # multipletests takes 20 ms
 @given(st.lists(unit, min_size=1, max_size=8))
 def test_without_equivalence_it_is_holm(values: list[float]) -> None:
     adjusted, none = step_down(values, [NAN] * len(values))
