@@ -42,7 +42,8 @@ def over_regimes(
     than a fixed effect's; it covers 93 to 94 % where errors are unequal, more where tau is 0.
     Prediction interval: t of k - 2 (Higgins, Thompson and Spiegelhalter 2009). Assumes that the
     regimes are a sample of those meant, with normal true effects: chosen data sets are not, and
-    the sentence beside the number should say so. Fewer than ``LEAST`` regimes are refused. A regime without a standard error (no spread) is to be left out before.
+    the sentence beside the number should say so. Fewer than ``LEAST`` regimes are refused. A
+    regime without a standard error (no spread) is to be left out before.
     """
     y, errors = vector("effects", effects), vector("standard_errors", standard_errors)
     between("level", level)
