@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -c
 .DEFAULT_GOAL := help
-.PHONY: help ablation test lint bench ui env lock clean
+.PHONY: help ablation test lint simulate bench ui env lock clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -36,6 +36,9 @@ lint: env  ## ruff and mypy
 
 bench: env  ## measure this machine: benchmarks/results, and README's table; ARGS="--only packing"
 	@exec $(RUN) -m benchmarks.run $(ARGS)
+
+simulate: env  ## error and coverage of the statistics by simulation: docs/simulation.md
+	@exec $(RUN) -m ablations.simulate $(ARGS)
 
 ui: env  ## MLflow UI on loopback; prints the address of the newest study
 	@exec $(RUN) -m cal.adapters.tracking ui $(ARGS)

@@ -38,7 +38,9 @@ from ablations.statistics.sequential import (
     boundary,
     critical_constant,
     crossing_probability,
+    reached_constant,
     sequential_p,
+    shares,
 )
 
 __all__ = [
@@ -73,9 +75,11 @@ __all__ = [
     "paired_by_seed",
     "permutation_p",
     "power_of",
+    "reached_constant",
     "seeds_needed",
     "sequential_p",
     "shapley",
+    "shares",
     "step_down",
     "tost_p",
     "two_way",

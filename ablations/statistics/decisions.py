@@ -59,6 +59,8 @@ def step_down(different: Array | Values, equivalent: Array | Values) -> tuple[Ar
     depend on each other. Holm's step-down, sharpened by logic (Shaffer 1986, procedure S1): of
     {delta = 0} and {|delta| >= margin} at most one is true, so at most m of the 2 m nulls are. The
     j-th smallest p is multiplied by min(m, 2 m - j + 1), made non-decreasing, and capped at 1.
+    The p-values' own assumptions matter more at alpha / m than at alpha: of ten differences of
+    skewness .5, all 18 truths at the margin, a study errs in 6.6 % (docs/simulation.md).
     NaN (not measured, or not asked) is never rejected and does not count. With all of
     ``equivalent`` NaN it is Holm's procedure (1979).
 

@@ -39,10 +39,11 @@ def over_regimes(
 
     tau^2 after Paule and Mandel (1982), interval after Hartung and Knapp (2001): t of k - 1, with
     their variance factor not below 1, so that regimes that agree by luck do not make it shorter
-    than a fixed effect's. Prediction interval: t of k - 2 (Higgins, Thompson and Spiegelhalter
-    2009). Assumes that the regimes are a sample of those meant, with normal true effects: chosen
-    data sets are not, and the sentence beside the number should say so. Fewer than ``LEAST``
-    regimes are refused. A regime without a standard error (no spread) is to be left out before.
+    than a fixed effect's; it covers 93 to 94 % where errors are unequal, more where tau is 0.
+    Prediction interval: t of k - 2 (Higgins, Thompson and Spiegelhalter 2009). Assumes that the
+    regimes are a sample of those meant, with normal true effects: chosen data sets are not, and
+    the sentence beside the number should say so. Fewer than ``LEAST`` regimes are refused. A
+    regime without a standard error (no spread) is to be left out before.
     """
     y, errors = vector("effects", effects), vector("standard_errors", standard_errors)
     between("level", level)

@@ -64,7 +64,7 @@ def sequential(question: Question, rules: Rules) -> tuple[float, float]:
     rows = np.array([at_look(question, look, rules) for look in reached or [now]])
     if len(question.looks) < 2:
         return float(rows[-1, 0]), float(rows[-1, 1])
-    fractions = [look / question.looks[-1] for look in question.looks]
+    fractions = st.shares(question.looks)
     different = st.sequential_p(rows[:, 0], fractions, sides=2)
     equivalent = st.sequential_p(rows[:, 1], fractions, sides=1)
     return float(different), float(equivalent)

@@ -3,15 +3,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
 from ablations.statistics import (
     Paired,
+    corrected_interval,
     describe,
+    effect_size,
+    improvement,
     interval_verdict,
     mean_interval,
     paired,
     paired_by_seed,
+    permutation_p,
+    wilcoxon_p,
 )
 
 CAL = [0.84, 0.86, 0.85, 0.89]
@@ -168,3 +174,106 @@ def test_unpaired_means_would_hide_what_pairs_show() -> None:
     a, b = seeds + 0.01 + generator.normal(0, 0.002, 10), seeds
     assert interval_verdict(paired(a, b)) == "helps"
     assert stats.ttest_ind(a, b).pvalue > 0.5
+
+
+def test_corrected_interval_worked_by_hand() -> None:
+    # .02 .03 .02 .03: sd .0057735; variance sd^2 (1/4 + 1/2) gives .005, t(3, .975) = 3.182446.
+    mean, half = corrected_interval(np.array([0.02, 0.03, 0.02, 0.03]), ratio=0.5)
+    assert mean == pytest.approx(0.025)
+    assert half == pytest.approx(3.182446 * 0.005, rel=1e-6)
+
+
+@given(st.integers(2, 20), st.floats(0, 3))
+def test_correction_widens_and_none_is_the_t_interval(n: int, ratio: float) -> None:
+    deltas = np.random.default_rng(n).normal(size=(3, n))
+    mean, half = mean_interval(deltas)
+    assert corrected_interval(deltas, ratio=0.0)[1] == pytest.approx(half)
+    again, wider = corrected_interval(deltas, ratio=ratio)
+    assert again == pytest.approx(mean)
+    assert wider == pytest.approx(half * np.sqrt(1 + n * ratio))
+
+
+@pytest.mark.parametrize("n", [3, 8, 14, 20, 40])
+def test_signed_ranks_are_what_scipy_computes_without_ties(n: int) -> None:
+    x = np.random.default_rng(n).normal(0.2, 1, n)
+    assert wilcoxon_p(x) == pytest.approx(stats.wilcoxon(x, method="exact").pvalue)
+
+
+def test_signed_ranks_with_ties_worked_by_hand() -> None:
+    # 0 dropped; sizes 1 1 2 have ranks 1.5 1.5 3, all positive: W+ = 6, and of the 8 sign vectors
+    # only +++ and --- are that far out, p = 2/8. With one -1: W+ = 4.5, W- = 1.5, |difference| 3;
+    # |difference| of the 8: 6 3 3 0 0 3 3 6, so p = 6/8.
+    assert wilcoxon_p([0.0, 1.0, 1.0, 2.0]) == pytest.approx(2 / 8)
+    assert wilcoxon_p([0.0, -1.0, 1.0, 2.0]) == pytest.approx(6 / 8)
+    assert wilcoxon_p([0.0, 0.0]) == 1.0
+    assert wilcoxon_p([]) is None
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=10))
+def test_signed_ranks_are_the_flips_of_the_ranks(values: list[int]) -> None:
+    x = np.array(values, dtype=float)
+    x = x[x != 0]
+    expected = permutation_p(np.sign(x) * stats.rankdata(np.abs(x))) if len(x) else 1.0
+    assert wilcoxon_p([float(v) for v in values]) == pytest.approx(float(expected))
+
+
+def test_effect_size_worked_by_hand() -> None:
+    # 1 2 3 4: mean 2.5, sd 1.290994, d 1.936492, t 3.872983; the ends leave 2.5 % on either side.
+    effect = effect_size([1.0, 2.0, 3.0, 4.0])
+    assert effect is not None
+    assert effect.d == pytest.approx(1.936492, abs=1e-6)
+    t = effect.d * 2
+    assert stats.nct.sf(t, 3, effect.low * 2) == pytest.approx(0.025, abs=1e-9)
+    assert stats.nct.cdf(t, 3, effect.high * 2) == pytest.approx(0.025, abs=1e-9)
+
+
+@pytest.mark.parametrize("t", [0.0, 0.1, 3.0, 40.0, 900.0, 1100.0, 1e6])
+@pytest.mark.parametrize("n", [2, 5, 50, 200])
+def test_effect_size_interval_far_out(n: int, t: float) -> None:
+    """P(T <= t) averaged over 20,000 quantiles of chi, which is exact to 1e-4; scipy is not."""
+    d = t / np.sqrt(n)
+    unit = np.resize([1.0, -1.0], n) - np.resize([1.0, -1.0], n).mean()
+    unit = unit / unit.std(ddof=1)
+    effect, back = effect_size(unit + d), effect_size(-unit - d)
+    assert effect is not None
+    assert back is not None
+    assert effect.d == pytest.approx(d, rel=1e-6, abs=1e-9)
+    assert (back.low, back.high) == pytest.approx((-effect.high, -effect.low), rel=1e-5)
+    chi = np.sqrt(stats.chi2.ppf((np.arange(20_000) + 0.5) / 20_000, n - 1) / (n - 1))
+    for end, p in ((effect.low, 0.975), (effect.high, 0.025)):
+        assert stats.norm.cdf(t * chi - end * np.sqrt(n)).mean() == pytest.approx(p, abs=3e-4)
+
+
+def test_effect_size_needs_spread() -> None:
+    assert effect_size([0.1, 0.1, 0.1]) is None
+    assert effect_size([0.1]) is None
+
+
+@given(st.lists(st.integers(-1, 1), min_size=1, max_size=30))
+def test_improvement_is_wilson_with_ties_half(values: list[int]) -> None:
+    wins = sum(v > 0 for v in values) + sum(v == 0 for v in values) / 2
+    found = improvement([float(v) for v in values])
+    assert found is not None
+    assert found.probability == pytest.approx(wins / len(values))
+    expected = proportion_confint(wins, len(values), method="wilson")
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
+
+
+def test_improvement_of_nobody() -> None:
+    assert improvement([]) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: corrected_interval(np.ones((2, 4)), ratio=-1.0),
+        lambda: corrected_interval(np.ones((2, 1)), ratio=0.5),
+        lambda: effect_size([1.0, np.inf]),
+        lambda: effect_size([1.0, 2.0], level=0.0),
+        lambda: improvement([1.0, 2.0], level=1.0),
+        lambda: wilcoxon_p([np.nan]),
+    ],
+)
+def test_bad_input_of_the_further_measures_is_refused(wrong: object) -> None:
+    with pytest.raises(ValueError, match="given .*allowed"):
+        wrong()  # type: ignore[operator]
