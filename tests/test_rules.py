@@ -49,7 +49,9 @@ PURE += ("ablations/statistics/__init__.py", "ablations/summary/__init__.py")
 PURE += ("ablations/study.py", "ablations/until.py", "ablations/simulated.py")
 PURE += ("ablations/tuning.py", "ablations/tuning_search.py", "search_spaces/space.py")
 HEAVY = ("torch", "ray", "mlflow")
-COMMANDS = ("cal.train", "ablations.full", "ablations.report", "cal.adapters.tracking")
+COMMANDS = ("cal.train", "ablations.full", "ablations.report", "ablations.simulate") + (
+    *("ablations.selfcheck", "cal.adapters.tracking"),
+)
 
 BLOCKER = """
 import sys
@@ -224,7 +226,7 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
 def test_plan_and_statistics_are_pure(name: str) -> None:
     """Nor does anything that they import open torch, ray or mlflow."""
     assert not [i for i in imported(name) if within(i, *HEAVY)]
-    module = name.removesuffix(".py").replace("/", ".")
+    module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     code = f"import sys, {module}; sys.exit(' '.join({{*{HEAVY}}} & {{*sys.modules}}) or 0)"
     done = python("-c", code)
     assert done.returncode == 0, done.stderr
