@@ -40,8 +40,7 @@ def _quantity(name: str, arm: str, curves: Curves, quantity: str) -> Panel:
         Series(
             modality,
             tuple(
-                Point(epoch, value, hover=(f"{modality}, epoch {epoch:g}", f"{title} {value:.4g}"))
-                for epoch, value in lines_of(curves, quantity)[modality]
+                Point(epoch, value) for epoch, value in lines_of(curves, quantity)[modality]
             ),
             i,
             marks=False,
@@ -96,8 +95,7 @@ def learning(summary: Tree, curves: AllCurves) -> tuple[Chart, ...]:
 def _learnt(name: str, arm: str, curves: AllCurves, metric: str, look: int) -> Series:
     scale = 100 if metric.endswith("accuracy") else 1
     points = tuple(
-        Point(epoch, scale * value, hover=(f"{arm}, epoch {epoch:g}", f"{scale * value:.4g}"),
-              cell=f"{name}|{arm}")
+        Point(epoch, scale * value)
         for epoch, value in curves.get((name, arm), {}).get(metric, ())
     )
     return Series(arm, points, look, shown=look < LINES, marks=len(points) < 15)
