@@ -4,21 +4,24 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ablations.charts.spec import find
-from ablations.wording import WORDS, number, p_value, points, span, ranges
+from ablations.wording import MINUS, WORDS, number, p_value, points, ranges, signed, span
 
 Tree = Mapping[str, Any]
 
 
-def effect_lines(effect: Tree, *, seeds: Iterable[int] = (), unit: str = "points") -> list[str]:
-    """Difference, interval, verdict, n, t, p, adjusted p, seeds, as far as there are any."""
+def effect_lines(effect: Tree, *, seeds: Iterable[int] = (), scale: float = 100) -> list[str]:
+    """Difference, interval, verdict, n, t, p, adjusted p, seeds, as far as there are any.
+
+    ``scale``: 100 for points of accuracy, 1 for what stays as it is.
+    """
     if effect.get("difference") is None:
         return ["not measured"]
-    value = points(effect) if unit == "points" else _plain(effect)
-    lines = [f"{value} {unit}: {WORDS[effect['verdict']]}"]
-    if effect.get("low") is not None and unit == "points":
-        lines.append(f"interval {span(effect)}")
+    digits, unit = (2, " points") if scale == 100 else (4, "")
+    lines = [f"{points(effect, scale=scale, digits=digits)}{unit}: {WORDS[effect['verdict']]}"]
+    if effect.get("low") is not None:
+        lines.append(f"interval {span(effect, scale=scale, digits=digits)}")
     lines.append(", ".join(_tests(effect)))
-    used = [seed for seed in seeds if seed not in (effect.get("dropped") or ())]
+    used = effect.get("seeds") or [s for s in seeds if s not in (effect.get("dropped") or ())]
     if used:
         lines.append(f"seeds {ranges(used)}")
     if effect.get("dropped"):
@@ -42,12 +45,6 @@ def _tests(effect: Tree) -> list[str]:
         if effect.get(key) is not None:
             found.append(f"{name} {p_value(effect[key])}")
     return found
-
-
-def _plain(effect: Tree) -> str:
-    half = effect.get("half_width")
-    tail = "" if half is None else f" \u00b1 {half:.4f}"
-    return f"{effect['difference']:+.4f}{tail}".replace("-", "\u2212")
 
 
 def sample_lines(sample: Tree, *, seeds: Iterable[int] = (), scale: float = 100) -> list[str]:
@@ -77,11 +74,12 @@ def runs_line(variant: Tree, *, limit: int = 3) -> list[str]:
     return ["runs " + ", ".join(shown) + (f", {more} more by a click" if more > 0 else "")]
 
 
-def details(effect: Tree) -> list[tuple[str, str]]:
+def details(effect: Tree, *, scale: float = 100) -> list[tuple[str, str]]:
     """Every statistic of an effect, named: what the dialog shows."""
-    rows = [("difference", _pair(effect, "low", "high"))]
-    rows += _interval(effect.get("bca"), "BCa bootstrap interval")
-    rows += _interval(effect.get("two_way"), "two-way bootstrap over seeds and test samples")
+    unit = "points" if scale == 100 else "as they are"
+    rows = [(f"difference, {unit}", _value(effect, scale))]
+    rows += _interval(effect.get("bca"), "BCa bootstrap interval", scale)
+    rows += _interval(effect.get("two_way"), "two-way bootstrap, seeds and test samples", scale)
     for key, name in (
         ("t", "t"),
         ("p", "p, two-sided"),
@@ -98,8 +96,8 @@ def details(effect: Tree) -> list[tuple[str, str]]:
     if find(effect, "improvement", "probability") is not None:
         rows.append(("better on a fresh seed", _three(effect["improvement"], "probability")))
     if effect.get("minimum_detectable") is not None:
-        value = 100 * effect["minimum_detectable"]
-        rows.append(("smallest effect it would find", f"{value:.2f} points"))
+        value = number(scale * effect["minimum_detectable"])
+        rows.append(("smallest effect it would find", f"{value} points" if scale == 100 else value))
     if effect.get("seeds_for_margin") is not None:
         rows.append(("seeds it needs for the margin", str(effect["seeds_for_margin"])))
     if find(effect, "mcnemar", "p"):
@@ -112,24 +110,26 @@ def details(effect: Tree) -> list[tuple[str, str]]:
     return rows
 
 
-def _pair(effect: Tree, low: str, high: str) -> str:
+def _value(effect: Tree, scale: float) -> str:
     if effect.get("difference") is None:
         return "not measured"
-    text = f"{100 * effect['difference']:+.3f}"
-    if effect.get(low) is not None:
-        text += f" ({100 * effect[low]:+.3f} to {100 * effect[high]:+.3f})"
-    return text.replace("-", "\u2212")
+    digits = 3 if scale == 100 else 5
+    text = signed(effect["difference"], scale=scale, digits=digits)
+    if effect.get("low") is not None:
+        text += f" ({span(effect, scale=scale, digits=digits)})"
+    return text
 
 
-def _interval(bounds: Any, name: str) -> list[tuple[str, str]]:
+def _interval(bounds: Any, name: str, scale: float) -> list[tuple[str, str]]:
     if not bounds or bounds[0] is None:
         return []
-    text = f"{100 * bounds[0]:+.3f} to {100 * bounds[1]:+.3f}"
-    return [(name, text.replace("-", "\u2212"))]
+    digits = 3 if scale == 100 else 5
+    ends = {"low": bounds[0], "high": bounds[1]}
+    return [(name, span(ends, scale=scale, digits=digits))]
 
 
 def _three(tree: Tree, key: str) -> str:
     text = f"{tree[key]:.2f}"
     if tree.get("low") is not None:
         text += f" ({tree['low']:.2f} to {tree['high']:.2f})"
-    return text.replace("-", "\u2212")
+    return text.replace("-", MINUS)
