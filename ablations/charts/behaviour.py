@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablations.charts.effects import CONDITIONS
+from ablations.charts.effects import CONDITIONS, NAMES
 from ablations.charts.hover import runs_line, sample_lines
 from ablations.charts.spec import Chart, Label, Panel, Point, Series, filled, find
-from ablations.wording import MINUS, asked, noise_title
+from ablations.wording import MINUS, asked, noise_title, points
+from ablations.wording.verdict import effect_of
 
 Tree = Mapping[str, Any]
 LINES = 5  # shown at once; the others by a click on the legend
@@ -41,6 +42,7 @@ def robustness(summary: Tree) -> tuple[Chart, ...]:
                 tuple(_severities(name, regime, arm, kind, i) for i, arm in enumerate(arms)),
                 x_title="severity (0 is clean)",
                 y_title="accuracy, %",
+                scale="accuracy",
             )
             for kind in kinds
         ]
@@ -49,7 +51,6 @@ def robustness(summary: Tree) -> tuple[Chart, ...]:
             f"{name}: accuracy as noise grows",
             f"Accuracy of arms against the severity of {len(kinds)} kinds of noise in {name}.",
             filled(panels),
-            shared_y=True,
             note="Mean over seeds with its t interval. Severity: standard deviations of Gaussian "
             "noise, share of values replaced by salt and pepper. The legend shows and hides arms.",
         )
@@ -60,7 +61,7 @@ def robustness(summary: Tree) -> tuple[Chart, ...]:
 
 def _severities(name: str, regime: Tree, arm: str, kind: str, look: int) -> Series:
     variant = regime["variants"][arm]
-    points = []
+    found = []
     for entry in find(variant, "robustness", kind) or ():
         if entry["mean"] is None:
             continue
@@ -68,8 +69,8 @@ def _severities(name: str, regime: Tree, arm: str, kind: str, look: int) -> Seri
         low, high = (None, None) if half is None else (mean - 100 * half, mean + 100 * half)
         heading = f"{arm}, {noise_title(kind)} {entry['severity']:g}"
         hover = (heading, *sample_lines(entry, seeds=regime["seeds"]), *runs_line(variant, limit=1))
-        points.append(Point(entry["severity"], mean, low, high, hover, f"{name}|{arm}"))
-    return Series(arm, tuple(points), look, shown=look < LINES)
+        found.append(Point(entry["severity"], mean, low, high, hover, f"{name}|{arm}"))
+    return Series(arm, tuple(found), look, shown=look < LINES)
 
 
 def reliability(summary: Tree) -> tuple[Chart, ...]:
@@ -79,13 +80,12 @@ def reliability(summary: Tree) -> tuple[Chart, ...]:
     for name in summary["regime_order"]:
         regime = summary["regimes"][name]
         series = tuple(_bins(name, regime, arm, i) for i, arm in enumerate(order))
-        panels.append(Panel(name, series, "confidence, %", "accuracy, %", diagonal=True))
+        panels.append(Panel(name, series, "confidence, %", "accuracy, %", diagonal=True, scale="accuracy"))
     chart = Chart(
         "reliability",
         "Calibration: is a confidence of 80 % right in 80 % of the cases?",
         "Reliability curves on clean data, a panel for each regime; the diagonal is perfect.",
         filled(panels),
-        shared_y=True,
         note="Ten bins of confidence on clean data, pooled over seeds, bins without samples left "
         "out. Above the diagonal an arm is better than it believes, below it is over-confident.",
     )
@@ -93,15 +93,15 @@ def reliability(summary: Tree) -> tuple[Chart, ...]:
 
 
 def _bins(name: str, regime: Tree, arm: str, look: int) -> Series:
-    points = []
+    found = []
     for entry in find(regime, "variants", arm, "reliability") or ():
         if entry.get("accuracy") is None or entry.get("confidence") is None:
             continue
         x, y = 100 * entry["confidence"], 100 * entry["accuracy"]
         share = f"{100 * entry['share']:.1f} % of the predictions"
         hover = (f"{arm}, {name}", f"confidence {x:.1f} %, accuracy {y:.1f} %", share)
-        points.append(Point(x, y, hover=hover, cell=f"{name}|{arm}"))
-    return Series(arm, tuple(points), look, shown=look < LINES)
+        found.append(Point(x, y, hover=hover, cell=f"{name}|{arm}"))
+    return Series(arm, tuple(found), look, shown=look < LINES)
 
 
 def classes(summary: Tree) -> tuple[Chart, ...]:
@@ -149,7 +149,7 @@ def _changed(contrasts: Sequence[Tree]) -> list[str]:
 
 
 def _class_points(name: str, contrast: Tree, rows: Sequence[str]) -> tuple[Point, ...]:
-    points = []
+    found = []
     for entry in contrast["per_class"]:
         label = str(entry["class"])
         if label not in rows or entry["difference"] is None:
@@ -165,8 +165,8 @@ def _class_points(name: str, contrast: Tree, rows: Sequence[str]) -> tuple[Point
         if low is not None and high is not None:
             hover = (*hover, f"interval {low:+.2f} to {high:+.2f}".replace("-", MINUS))
         cell = f"{name}|{contrast['arm']}|{contrast['reference']}"
-        points.append(Point(rows.index(label), value, low, high, hover, cell))
-    return tuple(points)
+        found.append(Point(rows.index(label), value, low, high, hover, cell))
+    return tuple(found)
 
 
 def interactions(summary: Tree) -> tuple[Chart, ...]:
@@ -191,7 +191,7 @@ def interactions(summary: Tree) -> tuple[Chart, ...]:
             filled(panels),
             columns=max(1, min(3, len(pairs))),
             note="Mean accuracy of the cells, averaged over the other mechanisms. Parallel lines: "
-            "the two simply add up. The figure in the title is the interaction with its interval.",
+            "the two simply add up. Below each stands the interaction with its interval.",
         )
         if chart.panels:
             charts.append(chart)
@@ -199,26 +199,23 @@ def interactions(summary: Tree) -> tuple[Chart, ...]:
 
 
 def _crossing(regime: Tree, a: str, b: str, place: str) -> Panel:
-    from ablations.wording import points
-    from ablations.wording.verdict import effect_of
-
     said = ""
     for entry in find(regime, "factorial", place, "interactions") or ():
         if set(entry["factors"]) == {a, b} and effect_of(entry)["difference"] is not None:
-            said = f": {points(effect_of(entry))}"
+            said = f" (interaction {points(effect_of(entry))})"
     series = []
     for i, on in enumerate((False, True)):
+        second = f"{b} {'on' if on else 'off'}"
         means = [_cell_mean(regime, {a: level, b: on}, place) for level in (False, True)]
-        points_ = tuple(
-            Point(x, mean, hover=(f"{a} {'on' if x else 'off'}, {b} {'on' if on else 'off'}",
-                                  f"mean of the cells {mean:.2f} %"))
+        drawn = tuple(
+            Point(x, mean, hover=(f"{a} {'on' if x else 'off'}, {second}", f"mean {mean:.2f} %"))
             for x, mean in enumerate(means)
             if mean is not None
         )
-        series.append(Series(f"second mechanism {'on' if on else 'off'}", points_, i))
-    where = "clean" if place == "clean" else "noise"
-    title = f"{a} x {b}, {where}{said}"
-    return Panel(title, tuple(series), a, "accuracy, %", names=("off", "on"))
+        series.append(Series(f"second mechanism {'on' if on else 'off'}", drawn, i))
+    title = f"{a} x {b}, {NAMES[place]}"
+    x_title, y_title = f"{a}{said}", "accuracy, %"
+    return Panel(title, tuple(series), x_title, y_title, names=("off", "on"), scale=place)
 
 
 def _cell_mean(regime: Tree, levels: Mapping[str, bool], place: str) -> float | None:

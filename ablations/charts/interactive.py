@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ablations.charts.frame import Frame, frame, offsets
+from ablations.charts.frame import WIDTHS, Frame, frame, offsets
 from ablations.charts.spec import COLOURS, DASHES, SYMBOLS, Chart, Panel, Point, Series, spans
 
 Tree = dict[str, Any]
 INK, SOFT, GRID = "#1b1f24", "#59636e", "#d8dee4"
+BAR = 28  # pixels for plotly's buttons, which lie on the line of the figure's title
 BAND = "rgba(89,99,110,0.13)"
 
 
@@ -66,7 +67,7 @@ def _row_traces(chart: Chart, panel: Panel, series: Series, shift: float) -> lis
         **_hover(series.points, panel),
     }
     if chart.bars:
-        bar = {"type": "bar", "orientation": "h", "width": 0.34}
+        bar = {"type": "bar", "orientation": "h", "width": 0.34, "textposition": "none"}
         return [trace | bar | {"marker": {"color": _colour(series)}}]
     symbol = SYMBOLS[series.look % len(SYMBOLS)]
     marks = [symbol if p.strong else f"{symbol}-open" for p in series.points]
@@ -128,9 +129,11 @@ def _hover(points: Sequence[Point], panel: Panel) -> Tree:
 
 
 def _layout(chart: Chart, where: Frame) -> Tree:
+    bar = 0 if where.columns == 1 and where.width < WIDTHS[1] else BAR
+    height = round(where.height) + bar
     layout: Tree = {
-        "height": round(where.height),
-        "margin": {"l": where.margin_left, "r": 12, "t": where.margin_top, "b": 0, "pad": 0},
+        "height": height,
+        "margin": {"l": where.margin_left, "r": 12, "t": where.margin_top + bar, "b": 0, "pad": 0},
         "font": {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif"}
         | {"size": 12, "color": INK},
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -139,8 +142,9 @@ def _layout(chart: Chart, where: Frame) -> Tree:
         "hoverlabel": {"align": "left", "bgcolor": "#ffffff", "bordercolor": SOFT, "namelength": 40}
         | {"font": {"color": INK, "size": 12}},
         "showlegend": where.legend_rows > 0,
-        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "xref": "container", "y": 1}
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "xref": "container", "y": 1 - bar / height}
         | {"yanchor": "top", "yref": "container", "traceorder": "normal"},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#8a949e", "activecolor": INK},
         "annotations": [],
         "shapes": [],
         "barmode": "overlay",
@@ -151,8 +155,9 @@ def _layout(chart: Chart, where: Frame) -> Tree:
         layout[f"xaxis{end}"] = _x_axis(panel, end) | {"domain": [box.left, box.right]}
         y = _rows_axis(chart, where, first) if chart.rows else _y_axis(panel, first)
         layout[f"yaxis{end}"] = y | {"domain": [box.bottom, box.top], "anchor": f"x{end}"}
-        if chart.shared_y and i > 1:
-            layout[f"yaxis{end}"]["matches"] = "y"
+        partner = next(j for j, p in enumerate(chart.panels, 1) if p.scale == panel.scale)
+        if panel.scale and partner != i:
+            layout[f"yaxis{end}"]["matches"] = "y" if partner == 1 else f"y{partner}"
         layout["annotations"].append(_title(panel, box.left, box.top))
         layout["shapes"] += _shapes(panel, end)
     return layout

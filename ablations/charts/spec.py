@@ -52,7 +52,8 @@ class Series:
 class Panel:
     """One pair of axes. ``reference``: where a dashed line stands, on the axis of values.
     ``margin``: half-width of the shaded band around 0 within which an effect does not matter.
-    ``diagonal``: y = x. ``names``: what stands at x = 0, 1, ... in place of numbers.
+    ``diagonal``: y = x. ``names``: what stands at x = 0, 1, ... in place of numbers. ``scale``:
+    panels of one name have the same y axis.
     """
 
     title: str
@@ -63,6 +64,7 @@ class Panel:
     margin: float | None = None
     diagonal: bool = False
     names: tuple[str, ...] = ()
+    scale: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,6 @@ class Chart:
     bars: bool = False
     note: str = ""
     aside: bool = False
-    shared_y: bool = False
 
     @property
     def labels(self) -> tuple[tuple[str, int, bool], ...]:

@@ -84,7 +84,7 @@ def _figure(chart: Chart) -> Figure:
     figure = Figure(figsize=(where.width / INCH, where.height / INCH))
     inner_width = where.width - where.margin_left - 12
     inner_height = where.height - where.margin_top
-    first: Axes | None = None
+    scales: dict[str, Axes] = {}
     for i, (panel, box) in enumerate(zip(chart.panels, where.boxes, strict=True)):
         axes = figure.add_axes(
             (
@@ -93,9 +93,10 @@ def _figure(chart: Chart) -> Figure:
                 (box.right - box.left) * inner_width / where.width,
                 (box.top - box.bottom) * inner_height / where.height,
             ),
-            sharey=first if chart.shared_y else None,
+            sharey=scales.get(panel.scale),
         )
-        first = first or axes
+        if panel.scale:
+            scales.setdefault(panel.scale, axes)
         draw = _rows if chart.rows else _lines
         draw(axes, chart, panel, first=i % where.columns == 0)
         axes.set_title(panel.title, loc="left", fontsize=9.2, fontweight="bold", pad=5)

@@ -25,25 +25,24 @@ METRICS = {"macro_f1": ("macro-F1, points", 100), "nll": ("nll, nats", 1), "ece"
 def contrasts(summary: Tree) -> Table | None:
     """Every declared contrast with its verdicts, a band for each regime."""
     adjusted = _any(summary, "p_adjusted")
-    columns = left("contrast")
+    columns = left("contrast", "declared")
     for place in CONDITIONS:
         columns += [Column(f"{place}, points"), *([Column("adjusted p")] if adjusted else [])]
         columns.append(Column("verdict", "left"))
-    columns += [Column("declared", "left"), Column("pairs")]
+    columns.append(Column("pairs"))
     rows: list[list[Cell]] = []
     for name, regime in _regimes(summary):
         rows.append([Cell(name)])
         for c in regime["contrasts"]:
-            row = [Cell(_title(c))]
+            paired = c.get("pairing", "paired") == "paired"
+            label = c["label"] + ("" if paired else f", not paired: {c['pairing']}")
+            row = [Cell(_title(c)), Cell(label, "on" if c["label"] == "primary" else "off")]
             for place in CONDITIONS:
                 row.append(of_effect(c[place], key=_key(name, c, place), seeds=regime["seeds"]))
                 if adjusted:
                     row.append(_adjusted(c[place]))
                 row.append(of_verdict(c[place], summary.get("margin")))
-            label = c["label"] + (
-                "" if c.get("pairing", "paired") == "paired" else f", not paired: {c['pairing']}"
-            )
-            rows.append([*row, Cell(label), Cell(str(c["clean"]["n"]))])
+            rows.append([*row, Cell(str(c["clean"]["n"]))])
     level = f"{100 * summary['level']:g} %"
     note = (
         f"Arm minus reference, points of accuracy {chr(177)} half-width of the {level} interval, "

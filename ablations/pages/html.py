@@ -95,7 +95,7 @@ def environment(*, escape: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"slug": slug, "tight": _tight, "breakable": _breakable}
+    found.filters |= {"slug": slug, "tight": _tight, "breakable": _breakable, "headed": _headed}
     return found
 
 
@@ -181,6 +181,14 @@ def _tight(text: str) -> str:
     """No line break before or after a plus-minus sign, nor between a number and its unit."""
     text = text.replace(f" {wording.PLUS_MINUS} ", f"\u00a0{wording.PLUS_MINUS}\u00a0")
     return re.sub(r"(\d) (points?|%)", "\\1\u00a0\\2", text)
+
+
+def _headed(sentence: str) -> Markup:
+    """What stands before the first colon in bold, if it is short."""
+    head, colon, rest = sentence.partition(":")
+    if not colon or len(head) > 90:
+        return escape(_tight(sentence))
+    return Markup("<b>{}</b>{}").format(_tight(head), colon + _tight(rest))
 
 
 def _breakable(name: str) -> Markup:

@@ -97,16 +97,21 @@ def clause(contrast: Tree, *, margin: float | None = None) -> str:
 
 
 def brief(contrast: Tree, *, margin: float | None = None) -> str:
-    """``clause`` for a list of many: ``better (+2.38 +- 0.82 clean, +5.93 +- 1.25 noise)``."""
-    short = {"clean": "clean", "robust": "noise"}
-    found: dict[str, list[str]] = {}
-    for place, name in short.items():
-        effect = contrast[place]
-        if effect["verdict"] != "not_measured":
-            found.setdefault(_word(effect, margin), []).append(f"{points(effect)} {name}")
-    return ", ".join(f"{said} ({', '.join(figures)})" for said, figures in found.items()) or (
-        "not measured"
-    )
+    """The verdicts without figures: ``better``, or ``undecided clean, better under noise``."""
+    short = {"clean": "clean", "robust": "under noise"}
+    words = {
+        name: _word(contrast[place], margin)
+        for place, name in short.items()
+        if contrast[place]["verdict"] != "not_measured"
+    }
+    if len(set(words.values())) < 2:
+        return next(iter(words.values()), "not measured")
+    return ", ".join(f"{said} {name}" for name, said in words.items())
+
+
+def pair(contrast: Tree) -> str:
+    """``+2.38 +- 0.82 / +5.93 +- 1.25``: clean data / under noise."""
+    return " / ".join(points(contrast[place]) for place in PLACES)
 
 
 def _word(effect: Tree, margin: float | None) -> str:

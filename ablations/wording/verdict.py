@@ -6,16 +6,18 @@ Sentences on one regime begin with its name and a colon; ``grouped`` takes them 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ablations.wording.contrasts import answer, asked, brief, compare, probe_control
+from ablations.wording.contrasts import answer, asked, brief, compare, pair, probe_control
 from ablations.wording.numbers import PLACES, listed, points, share, word
 
 Tree = Mapping[str, Any]
 CONTROLS = {
     "uniform": "budget-matched uniform weights",
-    "reversed": "the contribution turned round",
-    "permuted": "the contribution shuffled",
+    "reversed": "contribution turned round",
+    "permuted": "contribution shuffled",
 }
 """What guidance by contribution has to be better than before it can be said to help."""
+
+ABSENT: Tree = {"verdict": "not_measured", "difference": None}
 
 
 def verdict(summary: Tree) -> list[str]:
@@ -109,27 +111,25 @@ def _guidance(regime: Tree, margin: float | None) -> Iterator[str]:
         if kind is not None:
             claims.setdefault(contrast["arm"], []).append((kind, contrast))
     for arm, found in claims.items():
-        parts = [
-            f"against {CONTROLS[kind]} ({c['reference']}"
-            f"{'' if c['label'] == 'primary' else ', exploratory'}) {brief(c, margin=margin)}"
-            for kind, c in found
-        ]
-        yield f"Guidance by contribution in {arm}: {'; '.join(parts)}."
-        yield from _caution({kind: contrast for kind, contrast in found}, arm)
+        groups: dict[str, list[str]] = {}
+        for kind, c in found:
+            label = c["reference"] + ("" if c["label"] == "primary" else ", exploratory")
+            text = f"{CONTROLS[kind]} ({label}; {pair(c)})"
+            groups.setdefault(brief(c, margin=margin), []).append(text)
+        parts = [f"{said} against {listed(names)}" for said, names in groups.items()]
+        cautions = list(_caution({kind: contrast for kind, contrast in found}))
+        yield " ".join([f"Guidance by contribution, {arm}: {'; '.join(parts)}.", *cautions])
 
 
-def _caution(found: Mapping[str, Tree], arm: str) -> Iterator[str]:
+def _caution(found: Mapping[str, Tree]) -> Iterator[str]:
     misled = [k for k in ("reversed", "permuted") if k in found and _helps(found[k])]
     if misled and "uniform" not in found:
         yield (
-            f"For {arm} that shows what misleading costs, not a gain: no contrast here sets it "
-            "beside uniform weights."
+            "That shows what misleading costs, not a gain: no contrast here sets it beside "
+            "uniform weights."
         )
     elif misled and not _helps(found["uniform"]):
-        yield (
-            "Pointing the guidance the wrong way costs; that pointing it the right way gains over "
-            "uniform weights is not shown."
-        )
+        yield "So misleading it costs; that guiding it gains over uniform weights is not shown."
 
 
 def _helps(contrast: Tree) -> bool:
@@ -145,21 +145,23 @@ def _mechanisms(regime: Tree, margin: float | None) -> Iterator[str]:
     for place, table in tables.items():
         for entry in table.get("main") or ():
             effects.setdefault(entry["factors"][0], {})[place] = effect_of(entry)
-    absent = {"verdict": "not_measured"}
     parts = [
-        f"{factor} {brief({p: found.get(p, absent) for p in PLACES}, margin=margin)}"
+        f"{factor} {brief(both, margin=margin)} ({pair(both)})"
         for factor, found in effects.items()
+        for both in ({p: found.get(p, ABSENT) for p in PLACES},)
     ]
     if parts:
-        yield f"Each mechanism switched on, on average over the others: {'; '.join(parts)}."
+        yield f"Mechanisms, each on average over the others (exploratory): {'; '.join(parts)}."
+    settled = []
     for place, table in tables.items():
-        settled = [
+        terms = [
             f"{' x '.join(e['factors'])} {points(effect_of(e))}"
             for e in table.get("interactions") or ()
             if effect_of(e)["verdict"] in ("helps", "hurts")
         ]
-        if settled:
-            yield f"The mechanisms do not simply add up {PLACES[place]}: {listed(settled)}."
+        settled += [f"{PLACES[place]} {listed(terms)}"] if terms else []
+    if settled:
+        yield f"They do not simply add up: {'; '.join(settled)}."
 
 
 def effect_of(entry: Tree) -> Tree:
@@ -171,18 +173,14 @@ def effect_of(entry: Tree) -> Tree:
 def _tuned(regime: Tree, margin: float | None) -> Iterator[str]:
     tuning = regime.get("tuning") or {}
     for contrast in tuning.get("contrasts") or ():
-        trials = tuning.get("trials")
-        budget = f" ({trials} trials each)" if trials else ""
-        same = contrast["same"]
-        figure = ", ".join(
-            f"{points(same[place])} {PLACES[place]}"
-            for place in PLACES
-            if same.get(place) and same[place].get("difference") is not None
+        budget = f" ({tuning['trials']} trials each)" if tuning.get("trials") else ""
+        same, best = (
+            {p: contrast[key].get(p) or ABSENT for p in PLACES} for key in ("same", "tuned")
         )
         yield (
-            f"Each at its best{budget}, {contrast['arm']} against {contrast['reference']} "
-            f"{brief(contrast['tuned'], margin=margin)}; with the same hyperparameters "
-            f"{figure or 'not measured'}."
+            f"Each at its best{budget}, {contrast['arm']} against {contrast['reference']}: "
+            f"{brief(best, margin=margin)} ({pair(best)}); with the same hyperparameters "
+            f"{pair(same)}."
         )
 
 
@@ -207,9 +205,12 @@ def _sure(summary: Tree) -> Iterator[str]:
         yield (
             f"How sure: verdicts of primary contrasts are corrected for {family['size']} tests "
             f"({family.get('procedure', 'Holm')}), so at most {alpha:g} % of such studies would "
-            "claim anything false among them; all other contrasts are exploratory. Figures are "
-            f"points of accuracy with {100 * summary['level']:g} % intervals."
+            "claim anything false among them; all other contrasts are exploratory."
         )
+    yield (
+        "Figures are points of accuracy, the half-width of their "
+        f"{100 * summary['level']:g} % interval behind them; in pairs, clean data / under noise."
+    )
     refused = [e for e in summary.get("over_regimes") or () if e.get("refused")]
     if refused:
         yield f"Over all regimes: {refused[0]['refused'].rstrip('.')}."
