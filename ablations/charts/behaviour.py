@@ -80,7 +80,9 @@ def reliability(summary: Tree) -> tuple[Chart, ...]:
     for name in summary["regime_order"]:
         regime = summary["regimes"][name]
         series = tuple(_bins(name, regime, arm, i) for i, arm in enumerate(order))
-        panels.append(Panel(name, series, "confidence, %", "accuracy, %", diagonal=True, scale="accuracy"))
+        panels.append(
+            Panel(name, series, "confidence, %", "accuracy, %", diagonal=True, scale="accuracy")
+        )
     chart = Chart(
         "reliability",
         "Calibration: is a confidence of 80 % right in 80 % of the cases?",
@@ -154,11 +156,9 @@ def _class_points(name: str, contrast: Tree, rows: Sequence[str]) -> tuple[Point
         label = str(entry["class"])
         if label not in rows or entry["difference"] is None:
             continue
-        low, high = (
-            None if entry.get(k) is None else 100 * entry[k] for k in ("low", "high")
-        )
+        low, high = (None if entry.get(k) is None else 100 * entry[k] for k in ("low", "high"))
         value = 100 * entry["difference"]
-        hover = (
+        hover: tuple[str, ...] = (
             f"class {label}, {contrast['arm']} {MINUS} {contrast['reference']}, {name}",
             f"{value:+.2f} points of recall".replace("-", MINUS),
         )
@@ -174,16 +174,10 @@ def interactions(summary: Tree) -> tuple[Chart, ...]:
     up. A panel for each pair and condition, a chart for each regime.
     """
     charts = []
-    pairs = [
-        (a, b)
-        for i, a in enumerate(summary["factors"])
-        for b in summary["factors"][i + 1 :]
-    ]
+    pairs = [(a, b) for i, a in enumerate(summary["factors"]) for b in summary["factors"][i + 1 :]]
     for name in summary["regime_order"]:
         regime = summary["regimes"][name]
-        panels = [
-            _crossing(regime, a, b, place) for place in CONDITIONS for a, b in pairs
-        ]
+        panels = [_crossing(regime, a, b, place) for place in CONDITIONS for a, b in pairs]
         chart = Chart(
             f"interactions-{name}",
             f"{name}: do the mechanisms add up?",

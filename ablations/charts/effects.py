@@ -49,9 +49,13 @@ def forest(summary: Tree) -> tuple[Chart, ...]:
     ]
     rows = tuple(_row(declared[i]) for i in order)
     level = f"{100 * summary['level']:g} %"
-    band = "" if summary.get("margin") is None else (
-        f" The shaded band is the margin of {margin_words(summary['margin'])} within which a "
-        "difference does not matter."
+    band = (
+        ""
+        if summary.get("margin") is None
+        else (
+            f" The shaded band is the margin of {margin_words(summary['margin'])} within which a "
+            "difference does not matter."
+        )
     )
     chart = Chart(
         "effects",
@@ -59,9 +63,9 @@ def forest(summary: Tree) -> tuple[Chart, ...]:
         _told(declared, regimes),
         filled(panels),
         rows,
-        note=f"Arm minus reference, {level} interval. Filled and bold: primary, declared before the "
-        f"data were seen; open: exploratory. Right of 0 the arm is better.{band} Each regime has "
-        "its own scale.",
+        note=f"Arm minus reference, {level} interval. Filled and bold: primary, declared before "
+        f"the data were seen; open: exploratory. Right of 0 the arm is better.{band} Each "
+        "regime has its own scale.",
     )
     return (chart,) if chart.panels else ()
 
@@ -150,9 +154,9 @@ def factorial(summary: Tree) -> tuple[Chart, ...]:
         "mechanisms",
         lambda table: [*(table.get("main") or ()), *(table.get("interactions") or ())],
         title="Mechanisms: main effects and interactions",
-        note="A main effect is the mean over the cells with the mechanism minus the mean over those "
-        "without; an interaction is what two (or three) do together beyond their sum, in the same "
-        "coding. Paired by seed.",
+        note="A main effect is the mean over the cells with the mechanism minus the mean over "
+        "those without; an interaction is what two (or three) do together beyond their sum, in "
+        "the same coding. Paired by seed.",
         alt="Main effects and interactions of the mechanisms with intervals.",
     )
 
@@ -172,7 +176,7 @@ def shapley(summary: Tree) -> tuple[Chart, ...]:
 
 
 def _shares(table: Tree) -> list[Tree]:
-    entries = []
+    entries: list[Tree] = []
     for entry in table.get("shapley") or ():
         low, high = entry.get("low"), entry.get("high")
         half = None if low is None or high is None else (high - low) / 2

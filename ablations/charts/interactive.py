@@ -119,9 +119,8 @@ def _hover(points: Sequence[Point], panel: Panel) -> Tree:
         found["text"] = ["<br>".join(escape(x, quote=False) for x in p.hover) for p in points]
         found["hovertemplate"] = "%{text}<extra></extra>"
     else:
-        found["hovertemplate"] = (
-            f"{escape(panel.x_title, quote=False)} %{{x}}: %{{y:.4g}}<extra>%{{fullData.name}}</extra>"
-        )
+        across = escape(panel.x_title, quote=False)
+        found["hovertemplate"] = f"{across} %{{x}}: %{{y:.4g}}<extra>%{{fullData.name}}</extra>"
     if any(p.cell for p in points):
         cells = [p.cell for p in points]
         found["customdata"] = cells
@@ -142,7 +141,13 @@ def _layout(chart: Chart, where: Frame) -> Tree:
         "hoverlabel": {"align": "left", "bgcolor": "#ffffff", "bordercolor": SOFT, "namelength": 40}
         | {"font": {"color": INK, "size": 12}},
         "showlegend": where.legend_rows > 0,
-        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "xref": "container", "y": 1 - bar / height}
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "xref": "container",
+            "y": 1 - bar / height,
+        }
         | {"yanchor": "top", "yref": "container", "traceorder": "normal"},
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#8a949e", "activecolor": INK},
         "annotations": [],
@@ -166,7 +171,11 @@ def _layout(chart: Chart, where: Frame) -> Tree:
 def _x_axis(panel: Panel, end: str) -> Tree:
     axis: Tree = {
         "anchor": f"y{end}",
-        "title": {"text": escape(panel.x_title, quote=False), "standoff": 6, "font": {"color": SOFT}},
+        "title": {
+            "text": escape(panel.x_title, quote=False),
+            "standoff": 6,
+            "font": {"color": SOFT},
+        },
         "gridcolor": GRID,
         "zeroline": False,
         "ticks": "",

@@ -72,7 +72,9 @@ def files(chart: Chart) -> dict[str, bytes]:
 
 def small(svg: str) -> str:
     """The SVG without what a browser does not need."""
-    svg = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(
+        r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S
+    )
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 sans-serif", svg)
     svg = re.sub(r"font: (\w+) ([\d.]+px) [^;\"]*", r"font: \1 \2 sans-serif", svg)
     svg = re.sub(r"(\d+\.\d\d)\d+", r"\1", svg)
@@ -167,12 +169,10 @@ def _lines(axes: Axes, chart: Chart, panel: Panel, *, first: bool) -> None:
             markersize=4,
             linewidth=1.5,
         )
-        banded = [p for p in points if p.low is not None and p.high is not None]
+        banded = [(p.at, p.low, p.high) for p in points if p.low is not None and p.high is not None]
         if len(banded) > 1:
-            low, high = [p.low for p in banded], [p.high for p in banded]
-            axes.fill_between(
-                [p.at for p in banded], low, high, color=_colour(series), alpha=0.14, linewidth=0
-            )
+            at, low, high = zip(*banded, strict=True)
+            axes.fill_between(at, low, high, color=_colour(series), alpha=0.14, linewidth=0)
     if panel.names:
         axes.set_xticks(range(len(panel.names)), list(panel.names))
         axes.set_xlim(-0.3, len(panel.names) - 0.7)
@@ -211,7 +211,7 @@ def _legend(figure: Figure, chart: Chart, where: Frame) -> None:
 
 
 def _handle(chart: Chart, label: str, look: int, marks: bool) -> Line2D:
-    dash = "-" if chart.rows else DASHES[look % len(DASHES)]
+    dash: Any = "-" if chart.rows else DASHES[look % len(DASHES)]
     marker = MARKERS[look % len(MARKERS)] if marks else None
     if chart.bars:
         return Line2D([], [], color=COLOURS[look % len(COLOURS)], linewidth=6)

@@ -39,9 +39,7 @@ def _quantity(name: str, arm: str, curves: Curves, quantity: str) -> Panel:
     series = tuple(
         Series(
             modality,
-            tuple(
-                Point(epoch, value) for epoch, value in lines_of(curves, quantity)[modality]
-            ),
+            tuple(Point(epoch, value) for epoch, value in lines_of(curves, quantity)[modality]),
             i,
             marks=False,
         )
@@ -95,8 +93,7 @@ def learning(summary: Tree, curves: AllCurves) -> tuple[Chart, ...]:
 def _learnt(name: str, arm: str, curves: AllCurves, metric: str, look: int) -> Series:
     scale = 100 if metric.endswith("accuracy") else 1
     points = tuple(
-        Point(epoch, scale * value)
-        for epoch, value in curves.get((name, arm), {}).get(metric, ())
+        Point(epoch, scale * value) for epoch, value in curves.get((name, arm), {}).get(metric, ())
     )
     return Series(arm, points, look, shown=look < LINES, marks=len(points) < 15)
 

@@ -80,9 +80,7 @@ def checks(summary: Tree) -> Table | None:
         for c in regime["contrasts"]:
             for place in CONDITIONS:
                 if find(c[place], "difference") is not None and used:
-                    effect = of_effect(
-                        c[place], key=_key(name, c, place), seeds=regime["seeds"]
-                    )
+                    effect = of_effect(c[place], key=_key(name, c, place), seeds=regime["seeds"])
                     cells = [Cell(_check(c[place], key)) for key in used]
                     rows.append([Cell(f"{_title(c)}, {place}"), effect, *cells])
     columns = [*left("contrast"), *right("points", *(titles[key] for key in used))]
@@ -123,7 +121,9 @@ def metrics(summary: Tree) -> Table | None:
     used = [m for m in METRICS if _measured(summary, m)]
     titles = [f"{METRICS[m][0]}, {place}" for m in used for place in CONDITIONS]
     dropped = any(
-        find(c, "drop", "difference") is not None for _, r in _regimes(summary) for c in r["contrasts"]
+        find(c, "drop", "difference") is not None
+        for _, r in _regimes(summary)
+        for c in r["contrasts"]
     )
     rows: list[list[Cell]] = []
     for name, regime in _regimes(summary):
@@ -223,7 +223,9 @@ def mechanisms(summary: Tree) -> Table | None:
             row = [Cell("all together")]
             for place in CONDITIONS:
                 total = find(found, place, "total")
-                cells = (of_effect(total), of_verdict(total, summary.get("margin"))) if total else ()
+                cells = (
+                    (of_effect(total), of_verdict(total, summary.get("margin"))) if total else ()
+                )
                 row += [*(cells or (Cell(""), Cell(""))), Cell("")]
             rows.append(row)
     columns = left("mechanism")
@@ -241,10 +243,7 @@ def mechanisms(summary: Tree) -> Table | None:
 
 def _terms(found: Tree) -> list[tuple[str, ...]]:
     entries = [
-        e
-        for key in ("main", "interactions")
-        for p in CONDITIONS
-        for e in find(found, p, key) or ()
+        e for key in ("main", "interactions") for p in CONDITIONS for e in find(found, p, key) or ()
     ]
     return list(dict.fromkeys(tuple(e["factors"]) for e in entries))
 
@@ -269,7 +268,10 @@ def over_regimes(summary: Tree) -> Table | None:
     """Means over regimes, or why there are none."""
     rows = []
     for entry in summary.get("over_regimes") or ():
-        name = [Cell(entry["contrast"].replace(" - ", f" {MINUS} ")), Cell(PLACES[entry["condition"]])]
+        name = [
+            Cell(entry["contrast"].replace(" - ", f" {MINUS} ")),
+            Cell(PLACES[entry["condition"]]),
+        ]
         if entry.get("refused"):
             rows.append([*name, Cell(entry["refused"], "none"), Cell(""), Cell("")])
             continue

@@ -155,12 +155,13 @@ def _sequential(summary: Tree) -> str:
     if not found:
         return ""
     looks = "; ".join(
-        f"{name} at {', '.join(map(str, n))} seeds" for name, n in (found.get("looks") or {}).items()
+        f"{name} at {', '.join(map(str, n))} seeds"
+        for name, n in (found.get("looks") or {}).items()
     )
     return (
-        f"Seeds were added in blocks of {found.get('block')} up to {found.get('max_seeds')}, looking "
-        f"at {looks}. Ended: {found.get('stopped')}. The p-values of primary contrasts are those of "
-        "a group-sequential design, so looking often does not make an error more likely."
+        f"Seeds were added in blocks of {found.get('block')} up to {found.get('max_seeds')}, "
+        f"looking at {looks}. Ended: {found.get('stopped')}. The p-values of primary contrasts are "
+        "those of a group-sequential design, so looking often does not make an error more likely."
     )
 
 
@@ -194,4 +195,3 @@ def _headed(sentence: str) -> Markup:
 def _breakable(name: str) -> Markup:
     """A name that may be broken after a plus sign."""
     return escape(name).replace("+", Markup("+<wbr>"))
-

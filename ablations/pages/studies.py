@@ -75,8 +75,8 @@ def budgets(summary: Tree) -> Table | None:
         "Budget of each search, and its optimism",
         columns,
         rows,
-        note="Optimism: search score (selection split) minus the score on fresh seeds. A best value "
-        "at the edge of its range says that a wider range might do better.",
+        note="Optimism: search score (selection split) minus the score on fresh seeds. A best "
+        "value at the edge of its range says that a wider range might do better.",
     )
 
 
@@ -88,7 +88,9 @@ def best(summary: Tree) -> Table | None:
     """The values each search chose, beside the study's own."""
     rows: list[list[Cell]] = []
     for name, tuning in _tunings(summary):
-        fields = list(dict.fromkeys(f for e in tuning["arms"].values() for f in e.get("best") or ()))
+        fields = list(
+            dict.fromkeys(f for e in tuning["arms"].values() for f in e.get("best") or ())
+        )
         rows.append([Cell(name)])
         for arm, entry in tuning["arms"].items():
             for field in fields:
@@ -104,9 +106,7 @@ def best(summary: Tree) -> Table | None:
 
 def _tunings(summary: Tree) -> list[tuple[str, Tree]]:
     regimes = summary["regimes"]
-    return [
-        (n, regimes[n]["tuning"]) for n in summary["regime_order"] if regimes[n].get("tuning")
-    ]
+    return [(n, regimes[n]["tuning"]) for n in summary["regime_order"] if regimes[n].get("tuning")]
 
 
 def _count(value: Any, *, digits: int = 0) -> str:

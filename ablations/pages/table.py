@@ -76,7 +76,9 @@ def of_effect(
         return Cell(WORDS[effect["verdict"] if effect else "not_measured"], "none")
     digits = 2 if scale == 100 else 4
     lines = effect_lines(effect, seeds=seeds, scale=scale)
-    return Cell(points(effect, scale=scale, digits=digits), effect["verdict"], "\n".join(lines), key)
+    return Cell(
+        points(effect, scale=scale, digits=digits), effect["verdict"], "\n".join(lines), key
+    )
 
 
 def of_verdict(effect: Tree, margin: float | None) -> Cell:

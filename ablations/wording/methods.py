@@ -73,9 +73,7 @@ def _multiplicity(summary: Tree) -> str:
         "seen, all others are exploratory: hints to be confirmed on fresh seeds. "
     )
     if not family.get("size"):
-        return alone + (
-            "Undecided says that the interval holds 0, never that there is no effect."
-        )
+        return alone + ("Undecided says that the interval holds 0, never that there is no effect.")
     margin = summary.get("margin")
     within = f" ({margin_words(margin)})" if margin else ""
     return alone + (

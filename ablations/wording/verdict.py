@@ -59,7 +59,8 @@ def _lead(summary: Tree) -> Iterator[str]:
             said = word(effect["verdict"], summary.get("margin"))
             found.setdefault(said, []).append(name)
         if set(found) - {"not measured"}:
-            parts.append(f"{where} {listed(f'{k} in {listed(v)}' for k, v in found.items())}")
+            told = (f"{said} in {listed(names)}" for said, names in found.items())
+            parts.append(f"{where} {', '.join(told)}")
     yield f"{first['arm']} against {first['reference']}: {'; '.join(parts) or 'not measured'}."
 
 

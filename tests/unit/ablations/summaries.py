@@ -41,7 +41,7 @@ def sample(mean: float | None, *, sd: float = 0.01, n: int = 8) -> Tree:
 def effect(difference: float, half: float, **more: Any) -> Tree:
     low, high = difference - half, difference + half
     verdict = "helps" if low > 0 else "hurts" if high < 0 else "undecided"
-    if -MARGIN < low and high < MARGIN:
+    if low > -MARGIN and high < MARGIN:
         verdict = "equivalent"
     p = 0.001 if low > 0 or high < 0 else 0.4
     found = {
@@ -300,7 +300,9 @@ def full_curves() -> dict[tuple[str, str], dict[str, list[tuple[int, float]]]]:
             lines["val/accuracy"] = [(e, 0.9 - 0.5 / e) for e in range(1, 21, 5)]
             if arm in ("cal", "metric+bottleneck"):
                 for m, w in (("a", 0.7), ("b", 0.3)):
-                    lines[f"contribution/{m}/W"] = [(e, 0.5 + (w - 0.5) * e / 20) for e in range(20)]
+                    lines[f"contribution/{m}/W"] = [
+                        (e, 0.5 + (w - 0.5) * e / 20) for e in range(20)
+                    ]
                     lines[f"acceleration/{m}/k"] = [(e, 1 + 2 * w * e / 20) for e in range(20)]
             found[name, arm] = lines
     return found
