@@ -1,4 +1,4 @@
-"""Tell a study: ledger rows -> report.html, report.md, runs.csv, summary.json and the terminal.
+"""Tell a study: ledger rows -> report.html, report.md, figures, tables, runs.csv, summary.json.
 
 ``python -m ablations.report --study NAME --out DIR`` rebuilds it from MLflow alone.
 """
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from ablations.plan import Plan
 
 Tree = dict[str, Any]
-Curves = Mapping[str, Sequence[tuple[int, float]]]
+AllCurves = Mapping[tuple[str, str], Mapping[str, Sequence[tuple[float, float]]]]
+"""(regime, arm) -> metric -> (epoch, mean over seeds)."""
+ROOMS = ("figures", "tables")
 PACKAGES = ("torch", "numpy", "scipy", "ray", "mlflow")
 FILES = ("summary.json", "report.html", "report.md", "runs.csv")
 EXAMPLES = """examples:
@@ -35,40 +37,63 @@ EXAMPLES = """examples:
 def write_report(
     plan: "Plan",
     rows: Sequence[Row],
-    curves: Mapping[tuple[str, str], Curves],
+    curves: AllCurves,
     *,
     out: Path,
     provenance: Mapping[str, Any],
 ) -> tuple[Tree, tuple[str, ...]]:
-    """Write the four files and ``figures/`` into ``out``, each at once or not at all.
+    """Write the report into ``out``: the pages, ``figures/``, ``tables/``, runs.csv and
+    summary.json, each at once or not at all.
 
     summary.json comes last: where it is new, so are the others. ``provenance``: what may differ
     between equal studies, see ``provenance_of``. Gives back the summary and the files' names.
     Raises ``ConfigError`` for a folder that cannot be written.
     """
-    from ablations.drawing import (
-        files,
-        pictures,
-    )  # matplotlib, jinja2 and scipy would make --help slow
-    from ablations.report_html import markdown, page
-    from ablations.summary import summarise
+    from ablations.summary import summarise  # scipy would make --help slow
 
     check_out(out)
     summary = summarise(plan, rows, provenance=provenance)
-    paths, contents = files(summary, curves)
-    contents["runs.csv"] = runs_csv(rows, study=plan.study).encode()
-    contents["report.md"] = markdown(summary, paths).encode()
-    contents["report.html"] = page(summary, pictures(summary, curves)).encode()
+    contents = {"runs.csv": runs_csv(rows, study=plan.study).encode(), **faces(summary, curves)}
     contents["summary.json"] = _json(summary).encode()
+    write_files(out, contents)
+    return summary, tuple(contents)
+
+
+def faces(summary: Mapping[str, Any], curves: AllCurves) -> dict[str, bytes]:
+    """What a reader opens, made of the summary and the mean curves alone: file name -> content.
+
+    The same bytes for the same summary and curves: figures/*.png, *.svg, *.pdf, tables/*.tex,
+    report.md, report.html.
+    """
+    from ablations.charts import gallery  # matplotlib, jinja2 and plotly would make --help slow
+    from ablations.charts.still import files
+    from ablations.pages import html, latex, markdown
+
+    charts = gallery(summary, curves)
+    drawn = {c.name: files(c) for found in charts.values() for c in found if not c.aside}
+    contents = {
+        f"figures/{html.slug(name)}.{extension}": data
+        for name, formats in drawn.items()
+        for extension, data in formats.items()
+    }
+    contents |= {f"tables/{name}": text.encode() for name, text in latex.files(summary).items()}
+    contents["report.md"] = markdown.markdown(summary, charts).encode()
+    stills = {name: formats["svg"] for name, formats in drawn.items()}
+    contents["report.html"] = html.page(summary, charts, stills).encode()
+    return contents
+
+
+def write_files(out: Path, contents: Mapping[str, bytes]) -> None:
+    """Write each file into the folder at once or not at all, in the order given."""
     for name, data in contents.items():
         _write(out / name, data)
-    return summary, tuple(contents)
 
 
 def check_out(out: Path) -> None:
     """Make the folder, and raise ``ConfigError`` in one line if it cannot be written."""
     try:
-        (out / "figures").mkdir(parents=True, exist_ok=True)
+        for room in ROOMS:
+            (out / room).mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=out):
             pass
     except OSError as error:

@@ -1,14 +1,17 @@
 """A study of seven arms in two regimes with planted differences, as plan, rows and curves."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import pytest
 
 from ablations.plan import Arm, Contrast, Plan, Run
 from ablations.rows import Row
+from ablations.wording import methods, verdict
 from cal.config import Config, parse
+from tests.unit.ablations.summaries import full_curves, full_summary
 
 SWITCHES = ("metric", "acceleration", "bottleneck")
 ARMS = (
@@ -46,6 +49,32 @@ class Study:
         """Every row changed, or dropped where ``change`` gives None."""
         rows = [new for row in self.rows if (new := change(row)) is not None]
         return replace(self, rows=rows)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fresh() -> Iterator[Callable[..., Any]]:
+    """``files`` of the stills as it is; elsewhere equal charts are drawn once a session, because
+    matplotlib takes a third of a second for each.
+    """
+    from ablations.charts import still
+
+    plain = still.files
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(still, "files", cache(still.files))
+        yield plain
+
+
+@pytest.fixture
+def summary() -> dict[str, Any]:
+    """A full summary of schema version 2."""
+    tree = full_summary()
+    return tree | {"verdict": verdict(tree), "methods": methods(tree)}
+
+
+@pytest.fixture
+def curves() -> Any:
+    """The curves that belong to it."""
+    return full_curves()
 
 
 @pytest.fixture

@@ -1,0 +1,32 @@
+"""Which figures a report has: summary and curves -> charts, by the section they stand in. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ablations.charts import behaviour, effects, training
+from ablations.charts.spec import Chart
+
+Gallery = Mapping[str, tuple[Chart, ...]]
+
+
+def gallery(summary: Mapping[str, Any], curves: training.AllCurves) -> Gallery:
+    """Section -> its charts, empty where there is nothing to draw."""
+    return {
+        "effects": effects.forest(summary),
+        "accuracy": effects.accuracy(summary),
+        "mechanisms": (
+            *effects.factorial(summary),
+            *effects.shapley(summary),
+            *behaviour.interactions(summary),
+        ),
+        "robustness": behaviour.robustness(summary),
+        "training": training.training(summary, curves),
+        "learning": training.learning(summary, curves),
+        "calibration": behaviour.reliability(summary),
+        "classes": behaviour.classes(summary),
+        "sweeps": training.sweeps(summary),
+        "tuning": (*training.tuned(summary), *training.searches(summary)),
+    }
+
+
+__all__ = ["Chart", "Gallery", "gallery"]

@@ -1,0 +1,100 @@
+"""tables/*.tex: the main tables for a paper, with booktabs and notes below. Pure.
+
+Each file is one ``table`` environment; it needs ``\\usepackage{booktabs}`` and nothing else.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ablations.pages import arms, effects, studies
+from ablations.pages.html import slug
+from ablations.pages.table import Cell, Table
+
+Tree = Mapping[str, Any]
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"$<$",
+    ">": r"$>$",
+    "\u2212": "$-$",
+    "\u00b1": r"$\pm$",
+    "\u00d7": r"$\times$",
+    "\u00a0": "~",
+}
+KINDS = {"left": "l", "middle": "c", "right": "r"}
+LONG = "p{0.3\\textwidth}"
+
+
+def files(summary: Tree) -> dict[str, str]:
+    """Name of a file -> its text: arms of each regime, contrasts, mechanisms, re-tuning."""
+    found = [
+        *(arms.means(summary, name) for name in summary["regime_order"]),
+        effects.contrasts(summary),
+        effects.mechanisms(summary),
+        arms.sweeps(summary),
+        studies.tuned(summary),
+        studies.budgets(summary),
+    ]
+    return {f"{slug(t.name)}.tex": latex(t) for t in found if t is not None}
+
+
+def latex(table: Table) -> str:
+    """A table environment with booktabs rules, a label and the note below the rules."""
+    kinds = "".join(LONG if c.wide else KINDS[c.kind] for c in table.columns)
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}[tbp]",
+        r"\centering",
+        r"\small",
+        rf"\caption{{{escape(table.caption)}.}}",
+        rf"\label{{tab:{slug(table.name)}}}",
+        rf"\begin{{tabular}}{{@{{}}{kinds}@{{}}}}",
+        r"\toprule",
+        _row(escape(column.title) for column in table.columns),
+        r"\midrule",
+        *_body(table),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    if table.note:
+        lines += [
+            r"\par\smallskip",
+            rf"\begin{{minipage}}{{\linewidth}}\footnotesize {escape(table.note)}\end{{minipage}}",
+        ]
+    return "\n".join([*lines, r"\end{table}", ""])
+
+
+def _body(table: Table) -> Iterator[str]:
+    """Rows; a band in italics over all columns, parted from what is above it."""
+    for i, row in enumerate(table.rows):
+        if len(row) == 1:
+            if i:
+                yield r"\addlinespace"
+            width = len(table.columns)
+            yield rf"\multicolumn{{{width}}}{{@{{}}l}}{{\itshape {escape(row[0].text)}}} \\"
+        else:
+            yield _row(_cell(cell) for cell in row)
+
+
+def _cell(cell: Cell) -> str:
+    text = escape(cell.text)
+    return rf"\texttt{{{text}}}" if cell.look == "code" else text
+
+
+def _row(cells: Iterator[str] | Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def escape(text: str) -> str:
+    """Plain text as LaTeX; what it cannot write becomes its nearest ASCII or a question mark."""
+    parts = (SPECIAL.get(c, c if c.isascii() else "?") for c in text)
+    return re.sub(r"\s+", " ", "".join(parts))
