@@ -3,6 +3,8 @@
 ``python -m ablations.report --study NAME --out DIR`` rebuilds it from MLflow alone.
 """
 
+import csv
+import io
 import json
 import platform
 import shlex
@@ -13,21 +15,19 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ablations.rows import Row, rows_of, runs_csv
+from ablations.rows import Row, runs_csv
 from cal import cli, home
 from cal.config import ConfigError
-
-if TYPE_CHECKING:
-    from ablations.plan import Plan
 
 Tree = dict[str, Any]
 AllCurves = Mapping[tuple[str, str], Mapping[str, Sequence[tuple[float, float]]]]
 """(regime, arm) -> metric -> (epoch, mean over seeds)."""
 ROOMS = ("figures", "tables")
 PACKAGES = ("torch", "numpy", "scipy", "ray", "mlflow")
-FILES = ("summary.json", "report.html", "report.md", "runs.csv")
+FILES = ("summary.json", "report.html", "report.md", "runs.csv", "effects.csv")
+PROVENANCE = "provenance.json"  # kept with the study: a report made again differs in its date
 EXAMPLES = """examples:
   python -m ablations.report --study default --out out
   CAL_HOME=/data/lab python -m ablations.report --study default --out /data/report
@@ -35,28 +35,26 @@ EXAMPLES = """examples:
 
 
 def write_report(
-    plan: "Plan",
+    summary: Mapping[str, Any],
+    effects: Sequence[Mapping[str, Any]],
     rows: Sequence[Row],
     curves: AllCurves,
     *,
     out: Path,
-    provenance: Mapping[str, Any],
-) -> tuple[Tree, tuple[str, ...]]:
-    """Write the report into ``out``: the pages, ``figures/``, ``tables/``, runs.csv and
-    summary.json, each at once or not at all.
+) -> tuple[str, ...]:
+    """Write the report into ``out``, each file at once or not at all: the pages, ``figures/``,
+    ``tables/``, runs.csv, effects.csv and summary.json. Gives back the files' names.
 
-    summary.json comes last: where it is new, so are the others. ``provenance``: what may differ
-    between equal studies, see ``provenance_of``. Gives back the summary and the files' names.
-    Raises ``ConfigError`` for a folder that cannot be written.
+    ``summary`` and ``effects`` are those of ``ablations.summary.analyse``. summary.json comes last:
+    where it is new, so are the others. Raises ``ConfigError`` for a folder that cannot be written.
     """
-    from ablations.summary import summarise  # scipy would make --help slow
-
     check_out(out)
-    summary = summarise(plan, rows, provenance=provenance)
-    contents = {"runs.csv": runs_csv(rows, study=plan.study).encode(), **faces(summary, curves)}
+    contents = {"runs.csv": runs_csv(rows, study=summary["study"]).encode()}
+    contents["effects.csv"] = _csv(effects).encode()
+    contents |= faces(summary, curves)
     contents["summary.json"] = _json(summary).encode()
     write_files(out, contents)
-    return summary, tuple(contents)
+    return tuple(contents)
 
 
 def faces(summary: Mapping[str, Any], curves: AllCurves) -> dict[str, bytes]:
@@ -118,8 +116,22 @@ def _write(path: Path, data: bytes) -> None:
         raise ConfigError(f"--out: given {path}; it cannot be written ({reason})") from error
 
 
-def _json(summary: Tree) -> str:
+def _csv(lines: Sequence[Mapping[str, Any]]) -> str:
+    """A table whose first row names the columns; what is None is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, lines[0] if lines else ["contrast"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def _json(summary: Mapping[str, Any]) -> str:
     return json.dumps(summary, sort_keys=True, indent=1, allow_nan=False) + "\n"
+
+
+def now() -> str:
+    """The date of a report."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def provenance_of(
@@ -128,7 +140,7 @@ def provenance_of(
     """Date, command, code and versions. ``git``: commits the runs were made with."""
     commits = sorted({commit for commit in git if commit})
     found = {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "date": now(),
         "command": command,
         "git": ", ".join(commits) or "unknown",
         "versions": {"python": platform.python_version()} | _versions(),
@@ -151,18 +163,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(given)
     out = home.resolve(options.out)
     check_out(out)
-    from ablations.plan import from_json
+    from ablations.telling import retold
     from ablations.terminal import answer_table, show
     from cal.adapters.tracking import open_ledger
 
+    command = shlex.join(["python", "-m", "ablations.report", *given])
     with open_ledger(home.tracking_uri(), artifacts=home.artifacts()) as ledger:
-        plan = from_json(ledger.plan(options.study))
-        entries, curves = ledger.rows(options.study), ledger.curves(options.study)
-    provenance = provenance_of(
-        command=shlex.join(["python", "-m", "ablations.report", *given]),
-        git=(entry.tags.get("cal.git", "") for entry in entries),
-    )
-    summary, _ = write_report(plan, rows_of(plan, entries), curves, out=out, provenance=provenance)
+        summary = retold(options.study, ledger, out=out, command=command)
     show(answer_table(summary))
     print(f"report: {out / 'report.html'}")
     return cli.SOME_FAILED if summary["failed"] else cli.DONE

@@ -1,13 +1,14 @@
 """From a ledger that has the runs to everything that tells of them: aggregates, report, notes."""
 
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations import report, wording
-from ablations.plan import Plan, to_json
+from ablations import report, tuning, wording
+from ablations.plan import Plan, from_json, to_json
 from ablations.rows import Row, rows_of
 from ablations.summary import analyse
 from ablations.summary.samples import Samples, samples_of
@@ -65,18 +66,39 @@ def tell(
     provenance = report.provenance_of(
         command=command,
         git=(entry.tags.get("cal.git", "") for entry in entries),
-        **({} if begun is None else {"wall_s": round(time.monotonic() - begun, 1)}),
+        wall_s=None if begun is None else round(time.monotonic() - begun, 1),
     )
     cli.say("judging")
     runs = samples_in(plan, entries, ledger)
-    summary, table = analyse(plan, rows, runs=runs, provenance=provenance, outcome=outcome)
+    summary, effects = analyse(plan, rows, runs=runs, provenance=provenance, outcome=outcome)
     cli.say("aggregating over seeds")
     for regime, arm in product(plan.regimes, (arm.name for arm in plan.arms)):
-        effects = effects_shown(summary, regime, arm)
-        ledger.aggregate(regime, arm, hashes=plan.arm_hashes(regime, arm), effects=effects)
+        shown = effects_shown(summary, regime, arm)
+        ledger.aggregate(regime, arm, hashes=plan.arm_hashes(regime, arm), effects=shown)
     cli.say("writing the report")
-    names = report.write_report(summary, table, rows, ledger.means(), out=out)
+    ledger.keep(report.PROVENANCE, json.dumps(provenance, sort_keys=True))
+    names = report.write_report(summary, effects, rows, ledger.means(), out=out)
     ledger.report({name: out / name for name in names}, note=wording.note(summary))
+    return summary
+
+
+def retold(study: str, ledger: "Ledger", *, out: Path, command: str) -> Tree:
+    """The report of a study again, from the ledger alone: the same but for its date."""
+    plan = from_json(ledger.plan(study))
+    entries, curves = ledger.rows(study), ledger.curves(study)
+    kept = {name: ledger.kept(study, name) for name in (report.PROVENANCE, tuning.FILE)}
+    first = kept[report.PROVENANCE]
+    provenance = json.loads(first) if first else report.provenance_of(command=command)
+    searched = kept[tuning.FILE]
+    rows = rows_of(plan, entries)
+    summary, effects = analyse(
+        plan,
+        rows,
+        runs=samples_in(plan, entries, ledger),
+        provenance=provenance | {"date": report.now()},
+        outcome=tuning.from_json(searched) if searched else None,
+    )
+    report.write_report(summary, effects, rows, curves, out=out)
     return summary
 
 
