@@ -51,6 +51,12 @@ def by_condition(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
     return found
 
 
+def order(condition: str) -> tuple[int, str]:
+    """Sort key of conditions: clean, robust, then by name. A store has an order of its own."""
+    first = ("clean", "robust")
+    return (first.index(condition) if condition in first else len(first), condition)
+
+
 def metric(condition: str, kind: str = "accuracy") -> str:
     """The name of a value: ``test/clean/accuracy``."""
     return f"test/{condition}/{kind}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ablations.conditions import KINDS, by_condition
+from ablations.conditions import KINDS, by_condition, order
 
 if TYPE_CHECKING:
     from ablations.plan import Plan
@@ -107,5 +107,6 @@ def _lines(rows: Iterable[Row], study: str) -> Iterator[tuple[object, ...]]:
     for row in rows:
         run = (study, row.regime, row.arm, row.seed, row.hash, row.status)
         found = by_condition(row.metrics) if row.status == "FINISHED" else {}
-        for condition, kinds in (found or {"": {}}).items():
+        for condition in sorted(found or [""], key=order):
+            kinds = found.get(condition, {})
             yield (*run, condition, *(kinds.get(kind, "") for kind in KINDS))

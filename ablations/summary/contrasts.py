@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ablations.conditions import AREA, DROP, GROUP, KINDS, LOWER, by_condition, metric
+from ablations.conditions import AREA, DROP, GROUP, KINDS, LOWER, by_condition, metric, order
 from ablations.summary.effects import Cell, Rules, effects, interval, sampled
 from ablations.summary.samples import Samples, recalls
 
@@ -62,7 +62,7 @@ def test_metrics(cell: Sequence[Any]) -> list[str]:
             for kind in kinds:
                 if not derived or kind not in LOWER:
                     found[metric(condition, kind)] = None
-    return list(found)
+    return sorted(found, key=lambda name: (order(name.split("/")[1]), name))
 
 
 def _per_class(a: Cell, b: Cell, runs: Mapping[str, Samples], rules: Rules) -> list[Tree]:
