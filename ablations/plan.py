@@ -156,7 +156,13 @@ def _runs(
 
 def _config(base: Mapping[str, Any], arm: Arm, regime: str, seed: int) -> Config:
     try:
-        return parse(merge(merge(base, arm.tree(regime)), {"seed": seed}))
+        config = parse(merge(merge(base, arm.tree(regime)), {"seed": seed}))
+        if config.evaluate.part != "report":
+            raise ConfigError(
+                f"evaluate.part: given {config.evaluate.part}; allowed in a study: report (its "
+                "tuning runs are kept off that part by themselves)"
+            )
+        return config
     except ConfigError as error:
         lines = str(error).splitlines()
         raise ConfigError(

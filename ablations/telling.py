@@ -76,7 +76,7 @@ def tell(
         shown = effects_shown(summary, regime, arm)
         ledger.aggregate(regime, arm, hashes=plan.arm_hashes(regime, arm), effects=shown)
     cli.say("writing the report")
-    ledger.keep(report.PROVENANCE, json.dumps(provenance, sort_keys=True))
+    ledger.keep(report.PROVENANCE, json.dumps(provenance))
     names = report.write_report(summary, effects, rows, ledger.means(), out=out)
     ledger.report({name: out / name for name in names}, note=wording.note(summary))
     return summary

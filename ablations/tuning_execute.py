@@ -45,26 +45,10 @@ class Runner:
         done = len(runs) - len(missing)
         if missing:
             cli.say(f"tuning round {self.rounds}: {len(missing)} runs, {done} in the ledger")
-        for part in distinct(missing):
-            self.train(part, self.ledger, done=done)
-            done += len(part)
+            self.train(missing, self.ledger, done=done)
         found = {(run.regime, run.hash): self.ledger.find(run.regime, run.hash) for run in runs}
         return {
             key: row.metrics
             for key, row in found.items()
             if row is not None and row.status == "FINISHED"
         }
-
-
-def distinct(runs: Sequence[Run]) -> list[list[Run]]:
-    """The runs in parts of different hashes: equal regimes ask for equal runs, each in its own
-    experiment, and under way a run is known by its hash.
-    """
-    parts: list[dict[str, Run]] = []
-    for run in runs:
-        part = next((part for part in parts if run.hash not in part), None)
-        if part is None:
-            part = {}
-            parts.append(part)
-        part[run.hash] = run
-    return [list(part.values()) for part in parts]

@@ -68,3 +68,17 @@ def _seconds(unit: Unit, sizes: Mapping[Network, Size]) -> float:
         return math.inf
     steps = config.train.epochs * len(ids_of(config.data, seed=config.seed).train)
     return steps / config.train.batch * len(unit) * size.step_s
+
+
+def distinct(runs: Sequence[Run]) -> list[list[Run]]:
+    """The runs in parts of different hashes: equal regimes ask for equal runs, each in its own
+    experiment, and under way a run is known by its hash.
+    """
+    parts: list[dict[str, Run]] = []
+    for run in runs:
+        part = next((part for part in parts if run.hash not in part), None)
+        if part is None:
+            part = {}
+            parts.append(part)
+        part[run.hash] = run
+    return [list(part.values()) for part in parts]

@@ -57,9 +57,10 @@ class Workplace:
         backend = self.open(runs)
         self._look_at_preflight()
         places = backends.places(backend)
-        work = self._packs(runs, backend, places)
         with Progress(runs, done=done, places=places) as progress:
-            execute.execute(work, ledger, backend=backend, listener=progress)
+            for part in units.distinct(runs):
+                work = self._packs(part, backend, places)
+                execute.execute(work, ledger, backend=backend, listener=progress)
 
     def close(self) -> None:
         """Leave the cluster; our own ends. It was perhaps never opened."""

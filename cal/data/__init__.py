@@ -70,13 +70,18 @@ def _fingerprint(data: Data, ids: Split) -> str:
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=32)
 def load(data: Data, *, seed: int, evaluated: str = "report") -> Parts:
     """The parts of one run: standardised by the training part, then drowned views, then ranges.
 
     ``evaluated``: report, or select for a tuning run, whose parts hold no report sample. Raises
     ``ConfigError`` for a damaged data file or too few samples. Kept per process.
     """
+    return loaded(data, seed, evaluated)
+
+
+@lru_cache(maxsize=32)
+def loaded(data: Data, seed: int, evaluated: str) -> Parts:
+    """The memory of ``load``."""
     raw = DATA_SETS[data.name](data)
     names = MODALITIES[data.name]
     ids = split(raw.labels, data, seed=seed)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cal.config import MODALITIES, ConfigError, Data
-from cal.data import DATA_SETS, Parts, handwritten, keypad, load
+from cal.data import DATA_SETS, Parts, handwritten, keypad, load, loaded
 from cal.digests import SHA256
 
 
@@ -47,7 +47,7 @@ def few(name: str, **options: Any) -> Data:
 
 def forget() -> None:
     """Empty every cache, as in a new process."""
-    for cached in (load, handwritten.load, handwritten._noise, keypad._load, keypad.tones):
+    for cached in (loaded, handwritten.load, handwritten._noise, keypad._load, keypad.tones):
         cached.cache_clear()
 
 
@@ -174,12 +174,12 @@ def test_the_fingerprint_names_content_samples_and_options(
     data = few(name)
     base = load(data, seed=0).fingerprint
     others = [load(data, seed=1), load(few(name, **ROWS[name].option), seed=0)]
-    load.cache_clear()
+    loaded.cache_clear()
     file = next(iter(SHA256[name]))
     with monkeypatch.context() as patch:
         patch.setitem(SHA256, name, {file: "0" * 64})
         others.append(load(data, seed=0))  # its raw data are still in memory
-    load.cache_clear()
+    loaded.cache_clear()
     prints = {base, *(parts.fingerprint for parts in others)}
     assert len(prints) == 4
     assert all(len(p) == 64 and set(p) <= set("0123456789abcdef") for p in prints)

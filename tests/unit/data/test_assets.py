@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cal.config import MODALITIES, ConfigError, Data
-from cal.data import DATA_SETS, assets, handwritten, keypad, load
+from cal.data import DATA_SETS, assets, handwritten, keypad, load, loaded
 from cal.digests import SHA256
 
 FILES = [(name, file) for name, files in SHA256.items() for file in files]
@@ -58,7 +58,7 @@ def test_a_missing_file_is_refused(folder: Path, name: str, file: str) -> None:
 def test_loading_a_data_set_checks_its_files(folder: Path, name: str) -> None:
     for file in SHA256[name]:
         (folder / file).write_bytes(b"")
-    for cached in (load, handwritten.load, keypad._load, keypad.tones):
+    for cached in (loaded, handwritten.load, keypad._load, keypad.tones):
         cached.cache_clear()
     with pytest.raises(ConfigError, match=r"data\.name"):
         load(Data(name=name), seed=0)
