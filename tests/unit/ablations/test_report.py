@@ -15,14 +15,15 @@ from rich.console import Console
 from ablations import report
 from ablations.report import check_out, provenance_of, write_report
 from ablations.rows import Row
-from ablations.summary import summarise
+from ablations.summary import analyse, summarise
 from ablations.terminal import answer_table
 from cal.config import ConfigError
 from tests.unit.ablations.pages import Page
 
 
 def written(study: Any, out: Path, **provenance: Any) -> dict[str, Any]:
-    summary, _ = write_report(study.plan, study.rows, study.curves, out=out, provenance=provenance)
+    summary, effects = analyse(study.plan, study.rows, provenance=provenance)
+    write_report(summary, effects, study.rows, study.curves, out=out)
     return summary
 
 
@@ -32,12 +33,12 @@ def test_every_file_of_a_report(study: Any, tmp_path: Path) -> None:
     charts = ["effects"]
     for name in ("views", "sound"):
         charts += [f"accuracy-{name}", f"training-{name}-cal", f"learning-{name}"]
-        charts += [f"interactions-{name}"]
+        charts += [f"interactions-{name}", f"robustness-{name}"]
     tables = ["contrasts", "means-views", "means-sound"]
     assert found == {
         *(f"figures/{name}.{kind}" for name in charts for kind in ("png", "svg", "pdf")),
         *(f"tables/{name}.tex" for name in tables),
-        *("report.html", "report.md", "runs.csv", "summary.json"),
+        *("report.html", "report.md", "runs.csv", "effects.csv", "summary.json"),
     }
     text = (tmp_path / "new/out/summary.json").read_text()
     assert json.loads(text) == summary
@@ -51,9 +52,9 @@ def test_page_and_markdown_tell_the_answer_and_its_limits(study: Any, tmp_path: 
     html = Page((tmp_path / "report.html").read_text()).text
     markdown = (tmp_path / "report.md").read_text()
     for text in (html, markdown):
-        for regime in summary["regimes"].values():
-            for sentence in regime["answer"]:
-                assert sentence in text
+        for sentence in summary["verdict"]:
+            regime, _, rest = sentence.partition(": ")
+            assert (rest if regime in summary["regimes"] else sentence) in text
         for said in (
             "not corrected for their number",
             "arXiv 2510.26289",
@@ -101,7 +102,7 @@ def test_names_of_arms_are_text_everywhere(study: Any, tmp_path: Path) -> None:
     cells = {(r, name if a == "none" else a): h for (r, a), h in study.plan.cells.items()}
     plan = replace(study.plan, arms=arms, cells=cells, contrasts=study.plan.contrasts[:2])
     rows = [replace(row, arm=name) if row.arm == "none" else row for row in study.rows]
-    write_report(plan, rows, study.curves, out=tmp_path, provenance={})
+    written(replace(study, plan=plan, rows=rows), tmp_path)
     html = (tmp_path / "report.html").read_text()
     assert "a<b>" not in html
     assert name in Page(html).text
