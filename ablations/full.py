@@ -8,19 +8,14 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cal import cli, home
-from cal.config import ConfigError, assignments
+from cal.config import ConfigError
 
 if TYPE_CHECKING:
     from ablations.plan import Plan
-    from ablations.study import Study
-    from ablations.tuning import Outcome
-    from ablations.workplace import Workplace
-    from cal.adapters.tracking_ledger import Ledger
 
 EXAMPLES = """examples:
   python -m ablations.full                          the default study on the embedded data
@@ -92,12 +87,13 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; see ``cal.cli`` for its exit codes."""
     options = parser().parse_args(arguments)
+    from ablations.plans import Plans
     from ablations.study import read_study
 
     begun = time.monotonic()
     _check(options)
-    making = _Making(read_study(options.config), options)
-    plan = making.plan()
+    plans = Plans(read_study(options.config), options)
+    plan = plans.now()
     cells = sum(len(hashes) for hashes in plan.cells.values())
     print(
         f"study {plan.study}: {len(plan.regimes)} regimes x {len(plan.arms)} arms, {cells} cells "
@@ -112,6 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     uri = home.tracking_uri()
     print(f"ledger {hidden(uri)}\nreport goes to {out}", flush=True)
     check_out(out)
+    from ablations.phases import trained, tuned
     from ablations.telling import begin, tell
     from ablations.workplace import Workplace
 
@@ -120,8 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place.open(plan.runs)
     with open_ledger(uri, artifacts=home.artifacts(), progress=cli.say) as ledger:
         begin(plan, ledger)
-        outcome = _tuned(plan, making, ledger, place) if options.tune_trials else None
-        plan = _trained(making, ledger, place)
+        outcome = tuned(plans, ledger, place) if options.tune_trials else None
+        plan = trained(plans, ledger, place)
         place.close()
         command = shlex.join(["python", "-m", "ablations.full", *sys.argv[1:]])
         summary = tell(plan, ledger, out=out, command=command, begun=begun, outcome=outcome)
@@ -129,70 +126,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _shown(summary, pages, out)
 
 
-class _Making:
-    """Plans of one study: as declared, with tuned arms, with more seeds."""
-
-    def __init__(self, study: "Study", options: argparse.Namespace) -> None:
-        from ablations.plan import make_plan
-
-        self.study, self.make = study, make_plan
-        self.given: dict[str, Any] = {"overrides": assignments(options.assignments)}
-        self.seeds: int | dict[str, int] | None = options.seeds
-        self.looks: dict[str, tuple[int, ...]] = {}
-        if options.until_resolved:
-            from ablations import until
-
-            counts = {name: len(seeds) for name, seeds in self.plan().seeds.items()}
-            block, most = options.block or until.BLOCK, options.max_seeds or until.MOST
-            self.looks = until.planned(counts, block=block, most=most)
-
-    def plan(self) -> "Plan":
-        """The plan as things stand."""
-        return replace(self.make(self.study, seeds=self.seeds, **self.given), looks=self.looks)
-
-
 def _check(options: argparse.Namespace) -> None:
     for name in ("max_seeds", "block"):
         if getattr(options, name) and not options.until_resolved:
             option = f"--{name.replace('_', '-')}"
             raise ConfigError(f"{option}: given without --until-resolved; allowed: with it")
-
-
-def _tuned(plan: "Plan", making: _Making, ledger: "Ledger", place: "Workplace") -> "Outcome":
-    """Re-tune every compared arm; from here on plans have the tuned arms too."""
-    from ablations import tuning
-    from ablations.tuning_execute import Runner
-    from ablations.tuning_search import tune
-
-    trials = place.options.tune_trials
-    outcome = tune(plan, trials, Runner(ledger, plan, train=place.train), spec=plan.tuning)
-    ledger.keep(tuning.FILE, tuning.to_json(outcome))
-    making.given["arms"] = tuning.tuned_arms(plan, outcome)
-    making.given["contrasts"] = tuning.tuned_contrasts(plan, outcome)
-    return outcome
-
-
-def _trained(making: _Making, ledger: "Ledger", place: "Workplace") -> "Plan":
-    """Train what the ledger lacks, and more seeds while a primary comparison has no verdict."""
-    from ablations import summary, until
-    from ablations.execute import missing
-    from ablations.telling import begin, rows_in
-
-    while True:
-        plan = making.plan()
-        begin(plan, ledger)
-        runs = missing(plan, ledger)
-        if runs:
-            place.train(runs, ledger, done=len(plan.runs) - len(runs))
-        if not making.looks:
-            return plan
-        words = summary.words(plan, rows_in(plan, ledger))
-        counts = {name: len(seeds) for name, seeds in plan.seeds.items()}
-        cli.say(until.line(words, counts))
-        more = until.next_seeds(words, counts, making.looks)
-        if more is None:
-            return plan
-        making.seeds = more
 
 
 def _dry_run(plan: "Plan", options: argparse.Namespace) -> int:

@@ -46,7 +46,7 @@ PURE = tuple(
     for name in ("arms", "conditions", "designs", "fractions", "pairing", "plan", "published")
 )
 PURE += ("ablations/statistics/__init__.py", "ablations/summary/__init__.py")
-PURE += ("ablations/study.py", "ablations/until.py", "ablations/simulated.py")
+PURE += ("ablations/plans.py", "ablations/simulated.py", "ablations/study.py", "ablations/until.py")
 PURE += ("ablations/tuning.py", "ablations/tuning_search.py", "search_spaces/space.py")
 HEAVY = ("torch", "ray", "mlflow")
 COMMANDS = ("cal.train", "ablations.full", "ablations.report", "ablations.simulate") + (

@@ -1,0 +1,31 @@
+"""The plans that one command makes of a study: as declared, with tuned arms, with more seeds. Pure."""
+
+import argparse
+from dataclasses import replace
+from typing import Any
+
+from ablations import until
+from ablations.plan import Plan, make_plan
+from ablations.study import Study
+from cal.config import assignments
+
+
+class Plans:
+    """``given``: what ``make_plan`` gets beside the study; ``seeds`` grow, ``looks`` were planned.
+
+    ``options``: assignments, seeds, until_resolved, max_seeds, block. Raises ``ConfigError``.
+    """
+
+    def __init__(self, study: Study, options: argparse.Namespace) -> None:
+        self.study = study
+        self.given: dict[str, Any] = {"overrides": assignments(options.assignments)}
+        self.seeds: int | dict[str, int] | None = options.seeds
+        self.looks: dict[str, tuple[int, ...]] = {}
+        if options.until_resolved:
+            counts = {name: len(seeds) for name, seeds in self.now().seeds.items()}
+            block, most = options.block or until.BLOCK, options.max_seeds or until.MOST
+            self.looks = until.planned(counts, block=block, most=most)
+
+    def now(self) -> Plan:
+        """The plan as things stand."""
+        return replace(make_plan(self.study, seeds=self.seeds, **self.given), looks=self.looks)
