@@ -1,4 +1,4 @@
-"""The plans that one command makes of a study: as declared, with tuned arms, with more seeds. Pure."""
+"""The plans that a command makes of a study: as declared, with tuned arms, more seeds. Pure."""
 
 import argparse
 from dataclasses import replace

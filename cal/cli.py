@@ -18,10 +18,13 @@ _signals: list[int] = []  # that asked this command to end
 
 
 class Parser(argparse.ArgumentParser):
-    """``argparse`` with examples as they are written, and faults in one line."""
+    """``argparse`` with examples as they are written, faults in one line, and no abbreviations:
+    ``--seed 3`` would start a study of three seeds.
+    """
 
     def __init__(self, prog: str, **given: Any) -> None:
-        super().__init__(prog, formatter_class=argparse.RawDescriptionHelpFormatter, **given)
+        raw = argparse.RawDescriptionHelpFormatter
+        super().__init__(prog, formatter_class=raw, allow_abbrev=False, **given)
 
     def error(self, message: str) -> NoReturn:
         """Raises ``ConfigError``, with the nearest option for an unknown one."""

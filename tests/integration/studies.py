@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ablations.summary import comparable
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = """
 name: small
@@ -78,7 +80,5 @@ def kill_after(*words: str | Path, home: Path, seconds: float) -> int:
 
 
 def summary(out: Path) -> dict[str, Any]:
-    """summary.json without what may differ: timings and dates."""
-    found: dict[str, Any] = json.loads((out / "summary.json").read_text(encoding="utf-8"))
-    del found["provenance"]
-    return found
+    """summary.json without what may differ: timings, dates, run ids."""
+    return comparable(json.loads((out / "summary.json").read_text(encoding="utf-8")))
