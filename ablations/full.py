@@ -24,7 +24,8 @@ EXAMPLES = """examples:
   python -m ablations.full --dry-run --price 0.04   what would be run, how long and at what cost
   python -m ablations.full cal.acceleration.alpha=2 another base configuration
   python -m ablations.full --until-resolved --max-seeds 30   more seeds until there are verdicts
-  python -m ablations.full --tune-trials 12         each arm at its best as well, at equal budget
+  python -m ablations.full --regimes hw20 --tune-trials 12   each arm at its best as well, at equal
+                                                    budget, in one regime
   ray job submit -- python -m ablations.full        the same on a cluster
 
 exit codes: 0 done, 1 some runs failed (the report names them), 2 bad input, 130 interrupted
@@ -36,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     p = cli.Parser("python -m ablations.full", description=__doc__, epilog=EXAMPLES)
     p.add_argument("--config", default="default", help="study file, or a packaged name (default)")
     p.add_argument("--seeds", type=cli.count, metavar="N", help="seeds of every regime")
+    p.add_argument("--regimes", nargs="+", metavar="NAME", help="only these regimes of the study")
     p.add_argument("--out", default="out", metavar="DIR", help="folder of the report (out)")
     p.add_argument(
         "--backend",

@@ -1,23 +1,25 @@
 """The plans that a command makes of a study: as declared, with tuned arms, more seeds. Pure."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from ablations import until
 from ablations.plan import Plan, make_plan
-from ablations.study import Study
-from cal.config import assignments
+from ablations.study import Study, named
+from cal.config import ConfigError, assignments
 
 
 class Plans:
     """``given``: what ``make_plan`` gets beside the study; ``seeds`` grow, ``looks`` were planned.
 
-    ``options``: assignments, seeds, until_resolved, max_seeds, block. Raises ``ConfigError``.
+    ``options``: assignments, regimes, seeds, until_resolved, max_seeds, block. Raises
+    ``ConfigError``.
     """
 
     def __init__(self, study: Study, options: argparse.Namespace) -> None:
-        self.study = study
+        self.study = _only(study, options.regimes) if options.regimes else study
         self.given: dict[str, Any] = {"overrides": assignments(options.assignments)}
         self.seeds: int | dict[str, int] | None = options.seeds
         self.looks: dict[str, tuple[int, ...]] = {}
@@ -29,3 +31,12 @@ class Plans:
     def now(self) -> Plan:
         """The plan as things stand."""
         return replace(make_plan(self.study, seeds=self.seeds, **self.given), looks=self.looks)
+
+
+def _only(study: Study, regimes: Sequence[str]) -> Study:
+    """The study with some of its regimes, in its own order."""
+    unknown = [name for name in regimes if name not in study.regimes]
+    if unknown:
+        raise ConfigError(named("--regimes", unknown[0], study.regimes))
+    kept = {name: regime for name, regime in study.regimes.items() if name in regimes}
+    return study.model_copy(update={"regimes": kept})
