@@ -37,7 +37,9 @@ def parser() -> argparse.ArgumentParser:
     p = cli.Parser("python -m ablations.full", description=__doc__, epilog=EXAMPLES)
     p.add_argument("--config", default="default", help="study file, or a packaged name (default)")
     p.add_argument("--seeds", type=cli.count, metavar="N", help="seeds of every regime")
-    p.add_argument("--regimes", nargs="+", metavar="NAME", help="only these regimes of the study")
+    p.add_argument(
+        "--regimes", type=cli.names, metavar="A,B", help="only these regimes of the study"
+    )
     p.add_argument("--out", default="out", metavar="DIR", help="folder of the report (out)")
     p.add_argument(
         "--backend",

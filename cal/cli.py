@@ -43,6 +43,11 @@ def count(text: str) -> int:
     return int(text)
 
 
+def names(text: str) -> tuple[str, ...]:
+    """An option's value: names joined by commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def gpus(text: str) -> float:
     """An option's value: GPUs of a worker, a part of one or whole ones (what Ray can place)."""
     try:
