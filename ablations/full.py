@@ -123,9 +123,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         begin(plan, ledger)
         outcome = tuned(plans, ledger, place) if options.tune_trials else None
         plan = trained(plans, ledger, place)
-        place.close()
         command = shlex.join(["python", "-m", "ablations.full", *sys.argv[1:]])
-        summary = tell(plan, ledger, out=out, command=command, begun=begun, outcome=outcome)
+        summary = tell(
+            plan, ledger, out=out, command=command, begun=begun, outcome=outcome, over=place.each
+        )
+        place.close()
         pages = ledger.view()
     return _shown(summary, pages, out)
 

@@ -9,19 +9,25 @@ import json
 import platform
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ablations.rows import Row, runs_csv
 from cal import cli, home
 from cal.config import ConfigError
 
+if TYPE_CHECKING:
+    from ablations.charts import Gallery
+
 Tree = dict[str, Any]
+Over = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""``map``, or one that works in parallel and begins at once."""
 AllCurves = Mapping[tuple[str, str], Mapping[str, Sequence[tuple[float, float]]]]
 """(regime, arm) -> metric -> (epoch, mean over seeds)."""
 ROOMS = ("figures", "tables")
@@ -38,7 +44,7 @@ def write_report(
     summary: Mapping[str, Any],
     effects: Sequence[Mapping[str, Any]],
     rows: Sequence[Row],
-    curves: AllCurves,
+    figures: "Drawn",
     *,
     out: Path,
 ) -> tuple[str, ...]:
@@ -51,32 +57,54 @@ def write_report(
     check_out(out)
     contents = {"runs.csv": runs_csv(rows, study=summary["study"]).encode()}
     contents["effects.csv"] = _csv(effects).encode()
-    contents |= faces(summary, curves)
+    contents |= faces(summary, figures)
     contents["summary.json"] = _json(summary).encode()
     write_files(out, contents)
     return tuple(contents)
 
 
-def faces(summary: Mapping[str, Any], curves: AllCurves) -> dict[str, bytes]:
+@dataclass(frozen=True)
+class Drawn:
+    """The charts of a report by section, and their files, perhaps still being drawn: one mapping
+    of extension -> content for each chart that has files.
+    """
+
+    charts: "Gallery"
+    files: Iterator[dict[str, bytes]]
+
+    @property
+    def names(self) -> list[str]:
+        """Of the charts that have files, in the order of ``files``."""
+        return [c.name for found in self.charts.values() for c in found if not c.aside]
+
+
+def drawn(summary: Mapping[str, Any], curves: AllCurves, *, over: Over) -> Drawn:
+    """Begin to draw; ``over``: the map to draw with."""
+    from ablations.charts import gallery  # matplotlib would make --help slow
+    from ablations.charts.still import files
+
+    charts = gallery(summary, curves)
+    found = [c for section in charts.values() for c in section if not c.aside]
+    return Drawn(charts, iter(over(files, found)))
+
+
+def faces(summary: Mapping[str, Any], figures: Drawn) -> dict[str, bytes]:
     """What a reader opens, made of the summary and the mean curves alone: file name -> content.
 
     The same bytes for the same summary and curves: figures/*.png, *.svg, *.pdf, tables/*.tex,
     report.md, report.html.
     """
-    from ablations.charts import gallery  # matplotlib, jinja2 and plotly would make --help slow
-    from ablations.charts.still import files
-    from ablations.pages import html, latex, markdown
+    from ablations.pages import html, latex, markdown  # jinja2 and plotly would make --help slow
 
-    charts = gallery(summary, curves)
-    drawn = {c.name: files(c) for found in charts.values() for c in found if not c.aside}
+    charts, files = figures.charts, dict(zip(figures.names, figures.files, strict=True))
     contents = {
         f"figures/{html.slug(name)}.{extension}": data
-        for name, formats in drawn.items()
+        for name, formats in files.items()
         for extension, data in formats.items()
     }
     contents |= {f"tables/{name}": text.encode() for name, text in latex.files(summary).items()}
     contents["report.md"] = markdown.markdown(summary, charts).encode()
-    stills = {name: formats["svg"] for name, formats in drawn.items()}
+    stills = {name: formats["svg"] for name, formats in files.items()}
     contents["report.html"] = html.page(summary, charts, stills).encode()
     return contents
 

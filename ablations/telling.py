@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +58,11 @@ def tell(
     command: str,
     begun: float | None = None,
     outcome: "Outcome | None" = None,
+    over: report.Over = map,
 ) -> Tree:
-    """Judge, aggregate over seeds and report -> the summary. ``begun``: monotonic seconds."""
+    """Judge, aggregate over seeds and report -> the summary. ``begun``: monotonic seconds;
+    ``over``: the map that draws figures, one that works ahead begins at once.
+    """
     entries = [row for regime in plan.regimes for row in ledger.entries(regime).values()]
     rows = rows_of(plan, entries)
     provenance = report.provenance_of(
@@ -71,13 +73,16 @@ def tell(
     cli.say("judging")
     runs = samples_in(plan, entries, ledger)
     summary, effects = analyse(plan, rows, runs=runs, provenance=provenance, outcome=outcome)
+    curves = {(r, a): ledger.means(r, a, hashes=h) for (r, a), h in plan.cells.items()}
+    curves = {key: lines for key, lines in curves.items() if lines}
+    drawn = report.drawn(summary, curves, over=over)  # while the ledger is written
     cli.say("aggregating over seeds")
-    for regime, arm in product(plan.regimes, (arm.name for arm in plan.arms)):
+    for (regime, arm), hashes in plan.cells.items():
         shown = effects_shown(summary, regime, arm)
-        ledger.aggregate(regime, arm, hashes=plan.arm_hashes(regime, arm), effects=shown)
+        ledger.aggregate(regime, arm, hashes=hashes, effects=shown)
     cli.say("writing the report")
     ledger.keep(report.PROVENANCE, json.dumps(provenance))
-    names = report.write_report(summary, effects, rows, ledger.means(), out=out)
+    names = report.write_report(summary, effects, rows, drawn, out=out)
     ledger.report({name: out / name for name in names}, note=wording.note(summary))
     return summary
 
@@ -98,7 +103,8 @@ def retold(study: str, ledger: "Ledger", *, out: Path, command: str) -> Tree:
         provenance=provenance | {"date": report.now()},
         outcome=tuning.from_json(searched) if searched else None,
     )
-    report.write_report(summary, effects, rows, curves, out=out)
+    drawn = report.drawn(summary, curves, over=map)
+    report.write_report(summary, effects, rows, drawn, out=out)
     return summary
 
 

@@ -4,8 +4,8 @@ for whatever comes (tuning rounds, the study, blocks of more seeds).
 
 import argparse
 import gc
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from ablations import backend as backends
 from ablations import estimate, execute, preflight, sizing, units
@@ -18,6 +18,9 @@ from cal.footprint import Size
 
 if TYPE_CHECKING:
     from cal.adapters.tracking_ledger import Ledger
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Workplace:
@@ -61,6 +64,12 @@ class Workplace:
             for part in units.distinct(runs):
                 work = self._packs(part, backend, places)
                 execute.execute(work, ledger, backend=backend, listener=progress)
+
+    def each(self, function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
+        """``map`` by the cluster if it was opened, which begins at once, else here."""
+        if self._backend is None:
+            return map(function, items)
+        return ray_cluster.each(function, items)
 
     def close(self) -> None:
         """Leave the cluster; our own ends. It was perhaps never opened."""

@@ -28,7 +28,7 @@ class Variants(Writer):
     def __init__(self, client: MlflowClient, uri: str) -> None:
         super().__init__(client, uri)
         self._shown: dict[tuple[str, str], tuple[str, str]] = {}  # status and mark now
-        self._means: dict[tuple[str, str], Curves] = {}
+        self._means: dict[tuple[str, str], tuple[tuple[str, ...], Curves]] = {}
 
     def lay_out(self, regime: str, variants: Sequence[Variant]) -> None:
         """The variant runs of a regime, in the order of the plan by their start times."""
@@ -91,11 +91,10 @@ class Variants(Writer):
         rows = [self.find(regime, hash) for hash in hashes]
         done = [row for row in rows if row is not None and row.status == "FINISHED"]
         status = _status(rows)
-        curves = mean_curves([self._row_curves(row) for row in done])
+        curves = self.means(regime, variant, hashes=hashes)
         means = over_seeds([row.metrics for row in done]) | dict(effects or {})
         check_names("effects", effects or ())
         digest = _digest(_points(means, curves))
-        self._means[regime, variant] = curves
         run = self.variants[regime, variant]
         before, mark = self._shown.get((regime, variant)) or _state(run)
         if mark == digest and before == status:
@@ -121,9 +120,18 @@ class Variants(Writer):
         else:
             self.client.set_terminated(run_id, status)
 
-    def means(self) -> dict[tuple[str, str], Curves]:
-        """(regime, variant) -> mean curves of what this driver aggregated: ``curves`` unread."""
-        return {key: curves for key, curves in self._means.items() if curves}
+    def means(self, regime: str, variant: str, *, hashes: Sequence[str]) -> Curves:
+        """Mean curves of an arm's finished rows: what ``aggregate`` writes and ``curves`` reads.
+
+        Computed once for as many finished rows.
+        """
+        rows = [row for hash in hashes if (row := self.find(regime, hash)) is not None]
+        done = tuple(row.run_id for row in rows if row.status == "FINISHED")
+        before = self._means.get((regime, variant))
+        if before is None or before[0] != done:
+            curves = mean_curves([self._row_curves(r) for r in rows if r.run_id in done])
+            before = self._means[regime, variant] = (done, curves)
+        return before[1]
 
     def _row_curves(self, row: Entry) -> Curves:
         if row.run_id not in self._curves:

@@ -13,7 +13,7 @@ from ablations.charts import still
 from ablations.pages.html import LARGEST
 from ablations.pages.latex import escape, latex
 from ablations.pages.table import Cell, Column, Table
-from ablations.report import faces
+from ablations.report import drawn, faces
 from tests.unit.ablations.pages import Page
 
 SECTIONS = [
@@ -24,7 +24,7 @@ SECTIONS = [
 
 @pytest.fixture
 def written(summary: Any, curves: Any) -> dict[str, bytes]:
-    return faces(summary, curves)
+    return faces(summary, drawn(summary, curves, over=map))
 
 
 def page_of(found: dict[str, bytes]) -> Page:
@@ -123,10 +123,10 @@ def test_two_reports_are_equal_byte_for_byte(
     summary: Any, curves: Any, fresh: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two regimes fewer charts drawn: what they share is drawn anew."""
-    first = faces(summary, curves)
+    first = faces(summary, drawn(summary, curves, over=map))
     monkeypatch.setattr(still, "files", fresh)
     again = json.loads(json.dumps(summary))
-    assert faces(again, curves) == first
+    assert faces(again, drawn(again, curves, over=map)) == first
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_what_is_not_there_is_left_out(summary: Any, curves: Any, key: str, gone
                 tree[key] = None
                 if gone == "missing":
                     del tree[key]
-    page = page_of(faces(summary, curves))
+    page = page_of(faces(summary, drawn(summary, curves, over=map)))
     assert page.open == []
     sections = {"robustness": "robustness", "tuning": "tuning", "sweeps": "sweeps"}
     absent = sections.get(key) or {"per_class": "classes"}.get(key)
@@ -155,9 +155,9 @@ def test_a_part_of_the_study_that_is_not_there_is_left_out(
     summary: Any, curves: Any, key: str
 ) -> None:
     summary[key] = None
-    assert page_of(faces(summary, curves)).open == []
+    assert page_of(faces(summary, drawn(summary, curves, over=map))).open == []
     del summary[key]
-    assert page_of(faces(summary, curves)).open == []
+    assert page_of(faces(summary, drawn(summary, curves, over=map))).open == []
 
 
 def test_text_of_a_study_is_text_in_the_page_and_its_data(summary: Any, curves: Any) -> None:
@@ -166,7 +166,7 @@ def test_text_of_a_study_is_text_in_the_page_and_its_data(summary: Any, curves: 
     regime = summary["regimes"]["views"]
     regime["variants"]["cal"]["traces"][0]["run_id"] = name
     regime["contrasts"][3]["clean"]["reason"] = name
-    text = faces(summary, curves)["report.html"].decode()
+    text = faces(summary, drawn(summary, curves, over=map))["report.html"].decode()
     assert "</script><b>" not in text
     assert json.loads(Page(text).scripts["behind-data"])["runs"]["views"]["cal"][0][1] == name
 
@@ -175,7 +175,7 @@ def test_figures_beyond_the_room_stand_beside_the_page(
     summary: Any, curves: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ablations.pages.html.STILLS", 40_000)
-    page = page_of(faces(summary, curves))
+    page = page_of(faces(summary, drawn(summary, curves, over=map)))
     assert 0 < len(page.images) < 4
     assert "figures/searches.svg" in page.text
 

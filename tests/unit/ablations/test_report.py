@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from ablations import report
-from ablations.report import check_out, provenance_of, write_report
+from ablations.report import check_out, drawn, provenance_of, write_report
 from ablations.rows import Row
 from ablations.summary import analyse, summarise
 from ablations.terminal import answer_table
@@ -23,7 +23,8 @@ from tests.unit.ablations.pages import Page
 
 def written(study: Any, out: Path, **provenance: Any) -> dict[str, Any]:
     summary, effects = analyse(study.plan, study.rows, provenance=provenance)
-    write_report(summary, effects, study.rows, study.curves, out=out)
+    figures = drawn(summary, study.curves, over=map)
+    write_report(summary, effects, study.rows, figures, out=out)
     return summary
 
 
