@@ -112,15 +112,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     uri = home.tracking_uri()
     print(f"ledger {hidden(uri)}\nreport goes to {out}", flush=True)
     check_out(out)
-    from ablations.phases import trained, tuned
-    from ablations.telling import begin, tell
+    from ablations.phases import opened, trained, tuned
+    from ablations.telling import tell
     from ablations.workplace import Workplace
 
     place = Workplace(plan, options)
     if is_new(uri):  # it lacks every run: it is made while the cluster is looking at the plan
         place.open(plan.runs)
     with open_ledger(uri, artifacts=home.artifacts(), progress=cli.say) as ledger:
-        begin(plan, ledger)
+        plan = opened(plans, ledger)
         outcome = tuned(plans, ledger, place) if options.tune_trials else None
         plan = trained(plans, ledger, place)
         command = shlex.join(["python", "-m", "ablations.full", *sys.argv[1:]])

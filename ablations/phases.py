@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from ablations import summary, tuning, until
 from ablations.execute import missing
-from ablations.plan import Plan
+from ablations.plan import Plan, from_json
 from ablations.plans import Plans
-from ablations.telling import begin, rows_in
+from ablations.revisions import revisions
+from ablations.telling import begin, entries_in, rows_in, samples_in
 from ablations.tuning import Outcome
 from ablations.tuning_execute import Runner
 from ablations.tuning_search import tune
@@ -17,6 +18,17 @@ from cal import cli
 if TYPE_CHECKING:
     from ablations.workplace import Workplace
     from cal.adapters.tracking_ledger import Ledger
+
+
+def opened(plans: Plans, ledger: "Ledger") -> Plan:
+    """Lay the study out; what it declares anew once results are there is kept in its plans."""
+    plan = plans.now()
+    text = ledger.kept_plan(plan.study)
+    begin(plan, ledger)
+    entries = (row for regime in plan.regimes for row in ledger.entries(regime).values())
+    if text and any(row.status == "FINISHED" for row in entries):
+        plans.revisions = revisions(from_json(text), plan)
+    return plans.now()
 
 
 def tuned(plans: Plans, ledger: "Ledger", place: "Workplace") -> Outcome:
@@ -33,15 +45,19 @@ def tuned(plans: Plans, ledger: "Ledger", place: "Workplace") -> Outcome:
 
 def trained(plans: Plans, ledger: "Ledger", place: "Workplace") -> Plan:
     """Train what the ledger lacks, and more seeds while a primary comparison has no verdict."""
+    tried = set[tuple[str, str]]()  # what failed is not trained again by the same command
     while True:
         plan = plans.now()
         begin(plan, ledger)
-        runs = missing(plan, ledger)
+        lacking = missing(plan, ledger)
+        runs = [run for run in lacking if (run.regime, run.hash) not in tried]
         if runs:
-            place.train(runs, ledger, done=len(plan.runs) - len(runs))
+            place.train(runs, ledger, done=len(plan.runs) - len(lacking))
         if not plans.looks:
             return plan
-        words = summary.words(plan, rows_in(plan, ledger))
+        tried |= {(run.regime, run.hash) for run in runs}
+        rows, entries = rows_in(plan, ledger), entries_in(plan, ledger)
+        words = summary.words(plan, rows, samples_in(plan, entries, ledger))
         counts = {name: len(seeds) for name, seeds in plan.seeds.items()}
         cli.say(until.line(words, counts))
         more = until.next_seeds(words, counts, plans.looks)

@@ -59,6 +59,8 @@ class Plan:
     neutrals: dict[str, Tree] = field(default_factory=dict)  # factor -> tree that switches it off
     needs: dict[str, tuple[str, ...]] = field(default_factory=dict)  # nested factors alone
     looks: dict[str, tuple[int, ...]] = field(default_factory=dict)  # seeds at each planned look
+    omitted: tuple[str, ...] = ()  # regimes of the study that are left out
+    revisions: tuple[str, ...] = ()  # what was declared anew once results were there
 
     def arm_hashes(self, regime: str, arm: str) -> tuple[str, ...]:
         """The arm's runs in one regime, in the order of its seeds."""
@@ -74,8 +76,9 @@ class Plan:
 
     def family(self) -> list[Comparison]:
         """The primary comparisons, over which the error is held: those whose two arms are
-        different computations in the regime.
+        different computations in the regime, under what is evaluated there.
         """
+        noisy = {run.regime for run in self.runs if run.config.evaluate.noise != "none"}
         return [
             (regime, contrast.name, condition)
             for regime in self.regimes
@@ -83,6 +86,7 @@ class Plan:
             if contrast.primary
             and self.cells[regime, contrast.arm] != self.cells[regime, contrast.reference]
             for condition in self.analysis.conditions
+            if condition != "robust" or regime in noisy
         ]
 
 
@@ -105,6 +109,10 @@ def make_plan(
     every = (*cells_, *parts.arms_of(study), *levels, *arms)
     parts.check_names(every)
     compared = [*parts.contrasts_of(study, every, natural, sweeps), *contrasts]
+    names = [contrast.name for contrast in compared]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise ConfigError(f"contrasts: given {doubled!r} twice; allowed: names of arms that differ")
     counts = seeds if isinstance(seeds, Mapping) else dict.fromkeys(study.regimes, seeds)
     chosen = {name: _seeds(r.seeds, counts.get(name)) for name, r in study.regimes.items()}
     runs, cells = _runs(study, every, chosen, overrides or {})
@@ -255,6 +263,8 @@ def from_json(text: str) -> Plan:
         neutrals=tree.get("neutrals", {}),
         needs={name: tuple(others) for name, others in tree.get("needs", {}).items()},
         looks={name: tuple(numbers) for name, numbers in tree.get("looks", {}).items()},
+        omitted=tuple(tree.get("omitted", ())),
+        revisions=tuple(tree.get("revisions", ())),
     )
 
 

@@ -23,6 +23,8 @@ class Plans:
         self.given: dict[str, Any] = {"overrides": assignments(options.assignments)}
         self.seeds: int | dict[str, int] | None = options.seeds
         self.looks: dict[str, tuple[int, ...]] = {}
+        self.omitted = tuple(name for name in study.regimes if name not in self.study.regimes)
+        self.revisions: tuple[str, ...] = ()
         if options.until_resolved:
             counts = {name: len(seeds) for name, seeds in self.now().seeds.items()}
             block, most = options.block or until.BLOCK, options.max_seeds or until.MOST
@@ -30,7 +32,8 @@ class Plans:
 
     def now(self) -> Plan:
         """The plan as things stand."""
-        return replace(make_plan(self.study, seeds=self.seeds, **self.given), looks=self.looks)
+        plan = make_plan(self.study, seeds=self.seeds, **self.given)
+        return replace(plan, looks=self.looks, omitted=self.omitted, revisions=self.revisions)
 
 
 def _only(study: Study, regimes: Sequence[str]) -> Study:

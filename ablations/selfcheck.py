@@ -4,7 +4,6 @@ Plan, preflight, ledger, aggregation, statistics and report are the real ones; o
 replaced by results of a known truth (``ablations.planted``). Takes about a minute.
 """
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -166,7 +165,6 @@ def checked(home: Path, out: Path) -> Tree:
     from cal.adapters.tracking import open_ledger
 
     plan = make_plan(read_study("selfcheck"))
-    os.environ["CAL_HOME"] = str(home)
     uri = f"sqlite:///{home / 'mlflow.db'}"
     with open_ledger(uri, artifacts=str(home / "artifacts"), progress=cli.say) as ledger:
         begin(plan, ledger)

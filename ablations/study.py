@@ -76,8 +76,8 @@ class SweepSpec(Section):
 class Analysis(Section):
     """How the numbers are judged, fixed before the data are seen."""
 
-    metric: Literal["accuracy", "macro_f1", "nll", "ece"] = "accuracy"  # of the primary family
-    margin: Annotated[float, Number, Field(gt=0.0)] = 0.005  # less matters to nobody; its units
+    metric: Literal["accuracy"] = "accuracy"  # of the primary family; others are exploratory
+    margin: Annotated[float, Number, Field(gt=0.0, lt=1.0)] = 0.005  # share; less matters to nobody
     alpha: Share = 0.05  # error of the whole family
     power: Share = 0.8
     conditions: Annotated[tuple[Literal["clean", "robust"], ...], Field(min_length=1)] = (
@@ -226,6 +226,9 @@ def _judging_faults(study: Study) -> Iterator[str]:
             yield f"contrasts.{i}: given {arm} - {reference}; allowed: two arms"
         elif (arm, reference) in pairs[:i] or (reference, arm) in pairs[:i]:
             yield f"contrasts.{i}: given {arm} - {reference}; allowed: each comparison once"
+    for name in study.regimes:
+        if ": " in name:
+            yield f"regimes: given {name!r}; allowed: names without a colon before a space"
     conditions = study.analysis.conditions
     if len(set(conditions)) < len(conditions):
         given = ", ".join(conditions)

@@ -33,10 +33,14 @@ def begin(plan: Plan, ledger: "Ledger") -> None:
     )
 
 
+def entries_in(plan: Plan, ledger: "Ledger") -> list[Entry]:
+    """All rows of the plan's regimes in the ledger of the study that was begun."""
+    return [row for regime in plan.regimes for row in ledger.entries(regime).values()]
+
+
 def rows_in(plan: Plan, ledger: "Ledger") -> list[Row]:
-    """The plan's rows as the ledger of the study that was begun has them."""
-    entries = [row for regime in plan.regimes for row in ledger.entries(regime).values()]
-    return rows_of(plan, entries)
+    """The plan's own rows."""
+    return rows_of(plan, entries_in(plan, ledger))
 
 
 def samples_in(plan: Plan, entries: Iterable[Entry], reader: "Reader") -> dict[str, Samples]:
@@ -63,7 +67,7 @@ def tell(
     """Judge, aggregate over seeds and report -> the summary. ``begun``: monotonic seconds;
     ``over``: the map that draws figures, one that works ahead begins at once.
     """
-    entries = [row for regime in plan.regimes for row in ledger.entries(regime).values()]
+    entries = entries_in(plan, ledger)
     rows = rows_of(plan, entries)
     provenance = report.provenance_of(
         command=command,

@@ -12,23 +12,34 @@ from cal.config import ConfigError
 
 BLOCK = 4  # seeds
 MOST = 30  # seeds of a regime
+LEAST = 3  # seeds of the first look
 Words = Mapping[tuple[str, str, str], str]
 
 
 def looks(start: int, *, block: int, most: int) -> tuple[int, ...]:
     """Numbers of seeds at which the family is judged: 10, 14, 18, 22 for blocks of 4 up to 22.
 
-    The last block may be smaller. Raises ``ConfigError`` for fewer than the study begins with.
+    The last block may be smaller; a regime that begins with more has one look.
     """
-    if most <= start:
-        raise ConfigError(
-            f"--max-seeds: given {most}; allowed: more than the {start} seeds of the study"
-        )
-    return (*range(start, most, block), most)
+    return (*range(start, most, block), most) if start < most else (start,)
 
 
 def planned(seeds: Mapping[str, int], *, block: int, most: int) -> dict[str, tuple[int, ...]]:
-    """The looks of every regime; ``seeds``: what each begins with."""
+    """The looks of every regime; ``seeds``: what each begins with.
+
+    Raises ``ConfigError`` where none could grow, or one begins with fewer than a look needs.
+    """
+    few = [regime for regime, start in seeds.items() if start < LEAST]
+    if few:
+        raise ConfigError(
+            f"regimes.{few[0]}.seeds: given {seeds[few[0]]} with --until-resolved; allowed: at "
+            f"least {LEAST}, so that the first look has a spread to judge by"
+        )
+    if most <= min(seeds.values()):
+        raise ConfigError(
+            f"--max-seeds: given {most}; allowed: more than the {min(seeds.values())} seeds of "
+            "the study"
+        )
     return {regime: looks(start, block=block, most=most) for regime, start in seeds.items()}
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ablations.conditions import AREA, DROP, GROUP, KINDS, LOWER, by_condition, metric, order
-from ablations.summary.effects import Cell, Rules, effects, interval, sampled
+from ablations.summary.effects import effects, sampled
+from ablations.summary.pairs import Cell, Pairs, Rules, interval
 from ablations.summary.samples import Samples, recalls
 
 if TYPE_CHECKING:
@@ -17,11 +18,22 @@ Tree = dict[str, Any]
 
 
 def contrast(
-    declared: "Contrast", a: Cell, b: Cell, runs: Mapping[str, Samples], rules: Rules, *, same: bool
+    declared: "Contrast",
+    a: Cell,
+    b: Cell,
+    runs: Mapping[str, Samples],
+    rules: Rules,
+    *,
+    same: bool,
+    family: int = 1,
 ) -> tuple[Tree, dict[str, Tree]]:
-    """One contrast in one regime, and its effects on every metric by name."""
+    """One contrast in one regime, and its effects on every metric by name.
+
+    ``family``: comparisons among which a primary one is judged, for what seeds could have found.
+    """
     names = test_metrics((*a, *b))
-    shown = [name for name in names if name.split("/")[1] in (*CONDITIONS, DROP)]
+    alpha = rules.alpha / max(1, family) if declared.primary else rules.alpha
+    shown = {n: alpha for n in names if n.split("/")[1] in (*CONDITIONS, DROP)}
     found = effects(a, b, names, rules=rules, same=same, detailed=shown)
     for condition in CONDITIONS:
         if metric(condition) in found and not same:
@@ -76,15 +88,11 @@ def _per_class(a: Cell, b: Cell, runs: Mapping[str, Samples], rules: Rules) -> l
     found = []
     for label in sorted(sides[0][seeds[0]]):
         deltas = np.array([sides[0][s][label] - sides[1][s][label] for s in seeds])
-        mean, half = interval(deltas, rules)
-        found.append(
-            {
-                "class": label,
-                "difference": float(mean),
-                "low": float(mean - half),
-                "high": float(mean + half),
-            }
-        )
+        tree: Tree = {"class": label, "difference": float(deltas.mean()), "low": None, "high": None}
+        if Pairs(tuple(seeds), deltas).spread:
+            mean, half = interval(deltas, rules)
+            tree |= {"low": float(mean - half), "high": float(mean + half)}
+        found.append(tree)
     return found
 
 
@@ -100,7 +108,7 @@ def lines(
             "contrast": declared.name,
             "arm": declared.arm,
             "reference": declared.reference,
-            "label": "primary" if declared.primary else "exploratory",
+            "label": "exploratory" if tree["p_adjusted"] is None else "primary",
             "condition": condition,
             "metric": kind,
             **{key: tree[key] for key in ("n", "difference", "low", "high", "t", "p")},

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self
 from ablations.conditions import metric, with_derived
 from ablations.rows import Row, cells
 from ablations.statistics import LEVEL
-from ablations.summary.effects import Cell, Rules, pairs_of
 from ablations.summary.family import Question
+from ablations.summary.pairs import Cell, Rules, pairs_of
 from ablations.summary.samples import Samples
 from ablations.summary.splits import Split, split_of
 
@@ -76,7 +76,7 @@ def questions(evidence: Evidence) -> list[Question]:
         arm, reference = declared[contrast].arm, declared[contrast].reference
         a, b = evidence.cell(regime, arm), evidence.cell(regime, reference)
         name = metric(condition, plan.analysis.metric)
-        pairs = pairs_of(a, b, name, classes=evidence.rules[regime].classes)
-        seeds, looks = plan.seeds[regime], plan.looks.get(regime, ())
-        found.append(Question(regime, contrast, condition, name, pairs, seeds, looks))
+        rules, seeds = evidence.rules[regime], plan.seeds[regime]
+        pairs, looks = pairs_of(a, b, name, classes=rules.classes), plan.looks.get(regime, ())
+        found.append(Question(regime, contrast, condition, name, pairs, rules, seeds, looks))
     return found

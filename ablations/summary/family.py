@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ablations import statistics as st
-from ablations.summary.effects import Pairs, Rules, decisive
+from ablations.summary.pairs import Pairs, Rules, decisive
+
+Key = tuple[str, str, str]
+"""(regime, contrast, condition)."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,12 @@ class Question:
     condition: str
     name: str  # of the metric
     pairs: Pairs
+    rules: Rules
     seeds: tuple[int, ...]
-    looks: tuple[int, ...]
+    looks: tuple[int, ...] = ()
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> Key:
         """What names it in the family."""
         return self.regime, self.contrast, self.condition
 
@@ -43,39 +47,54 @@ class Decision:
     equivalent: float
 
 
-def decide(questions: Sequence[Question], rules: Rules) -> dict[tuple[str, str, str], Decision]:
-    """Adjusted p values of every comparison that could be judged.
+def decide(questions: Sequence[Question]) -> dict[Key, Decision]:
+    """Adjusted p values of every comparison.
 
-    Holm's step-down over both questions of each (``statistics.step_down``). A comparison without
-    spread has no p and leaves the family as large as it is.
+    Holm's step-down over both questions of each (``statistics.step_down``). A comparison that could
+    not be judged (no pairs, no spread) is not settled, p = 1: the family stays as large as it was
+    declared.
     """
-    p = np.array([sequential(question, rules) for question in questions]).reshape(-1, 2)
-    different, equivalent = st.step_down(p[:, 0], p[:, 1])
+    p = np.array([sequential(question) for question in questions]).reshape(-1, 2)
+    different, equivalent = st.step_down(np.where(np.isnan(p[:, 0]), 1.0, p[:, 0]), p[:, 1])
     return {
         question.key: Decision(float(d), float(e))
         for question, d, e in zip(questions, different, equivalent, strict=True)
     }
 
 
-def sequential(question: Question, rules: Rules) -> tuple[float, float]:
-    """p of both questions after the looks so far; the plain p where there is but one look."""
+def sequential(question: Question) -> tuple[float, float]:
+    """p of both questions after the looks so far; the plain p where there is but one look.
+
+    A look whose difference had the other sign says nothing for the one there is now. Where runs
+    failed, the last look must stand by itself as well: p values of earlier looks do not know of
+    later failures.
+    """
     now = len(question.seeds)
-    reached = [look for look in question.looks if look <= now]
-    rows = np.array([at_look(question, look, rules) for look in reached or [now]])
+    reached = [look for look in question.looks if look <= now] or [now]
+    rows = np.array([at_look(question, look) for look in reached])
     if len(question.looks) < 2:
         return float(rows[-1, 0]), float(rows[-1, 1])
+    signs = np.array([_sign(question, look) for look in reached])
+    rows[signs != signs[-1], 0] = 1.0
     fractions = st.shares(question.looks)
-    different = st.sequential_p(rows[:, 0], fractions, sides=2)
-    equivalent = st.sequential_p(rows[:, 1], fractions, sides=1)
-    return float(different), float(equivalent)
+    different = float(st.sequential_p(rows[:, 0], fractions, sides=2))
+    equivalent = float(st.sequential_p(rows[:, 1], fractions, sides=1))
+    if question.pairs.guessed is not None:
+        different, equivalent = max(different, rows[-1, 0]), max(equivalent, rows[-1, 1])
+    return different, equivalent
 
 
-def at_look(question: Question, look: int, rules: Rules) -> tuple[float, float]:
+def _sign(question: Question, look: int) -> float:
+    deltas = until(question.pairs, question.seeds[:look]).deltas
+    return float(np.sign(deltas.mean())) if len(deltas) else math.nan
+
+
+def at_look(question: Question, look: int) -> tuple[float, float]:
     """p of both questions from the first ``look`` seeds; nan without spread."""
     part = until(question.pairs, question.seeds[:look])
     if not part.spread:
         return math.nan, math.nan
-    return decisive(part, question.name, rules)
+    return decisive(part, question.name, question.rules)
 
 
 def until(pairs: Pairs, seeds: Sequence[int]) -> Pairs:
@@ -90,6 +109,9 @@ def until(pairs: Pairs, seeds: Sequence[int]) -> Pairs:
     )
 
 
-def resolved(words: Mapping[tuple[str, str, str], str]) -> bool:
-    """Whether every comparison has a verdict: more seeds would settle nothing."""
-    return all(word not in ("undecided", "no_interval", "not_measured") for word in words.values())
+def resolved(words: Mapping[Key, str]) -> bool:
+    """Whether every comparison that can be measured has a verdict: more seeds would settle nothing.
+
+    ``not_measured``: no seed has a value on both sides (all runs of an arm failed).
+    """
+    return all(word not in ("undecided", "no_interval") for word in words.values())

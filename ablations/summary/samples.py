@@ -60,6 +60,8 @@ def reliability(runs: Mapping[str, Samples], *, bins: int = 10) -> list[dict[str
         return []
     confidence = np.concatenate([run.confidence for run in kept]).astype(np.float64)
     right = np.concatenate([run.right["clean"] for run in kept])
+    known = np.isfinite(confidence)
+    confidence, right = confidence[known], right[known]
     index = np.minimum((confidence * bins).astype(int), bins - 1)
     return [
         {

@@ -49,7 +49,11 @@ def split_of(
         return Split()
     first = next(iter(own.values()))
     samples, classes = len(first.ids), int(first.labels.max()) + 1
-    if same_samples(own):
+    by_arm = [
+        {row.hash: runs[row.hash] for row in cells.get((regime, arm.name), ()) if row.hash in runs}
+        for arm in plan.arms
+    ]
+    if all(same_samples(arm) for arm in by_arm):
         return Split(samples=samples, classes=classes)
     everyone = {int(i) for run in own.values() for i in run.ids}
     trained = _trained(plan, regime, classes, seen=len(everyone), tested=samples)

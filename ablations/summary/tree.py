@@ -9,10 +9,10 @@ from ablations.rows import Row
 from ablations.statistics import LEVEL
 from ablations.summary.contrasts import contrast, lines
 from ablations.summary.counts import broken, counts, intervals, timings
-from ablations.summary.effects import Rules, brief, effects, judged, word_for
+from ablations.summary.effects import brief, effects, judged, verdict_of
 from ablations.summary.evidence import Evidence, questions
 from ablations.summary.factorial import factorial
-from ablations.summary.family import Decision, Question, decide
+from ablations.summary.family import Decision, Key, Question, decide
 from ablations.summary.regimes import over_regimes
 from ablations.summary.samples import Samples
 from ablations.summary.splits import described
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 2
 Tree = dict[str, Any]
-Decisions = Mapping[tuple[str, str, str], Decision]
+Decisions = Mapping[Key, Decision]
 
 
 def summarise(
@@ -56,8 +56,8 @@ def analyse(
     ``ValueError`` for a seed that comes twice, or a row the plan does not know.
     """
     evidence = Evidence.of(plan, rows, runs or {})
-    asked, rules = questions(evidence), next(iter(evidence.rules.values()))
-    decisions = decide(asked, rules)
+    asked = questions(evidence)
+    decisions = decide(asked)
     regimes, table = {}, list[Tree]()
     for name in plan.regimes:
         contrasts, found = _contrasts(evidence, name, decisions)
@@ -71,14 +71,15 @@ def analyse(
         **{key: getattr(plan.analysis, key) for key in ("alpha", "margin", "power", "metric")},
         "design": _design(plan),
         "split": described(evidence.splits),
-        "family": _family(asked),
+        "family": _family(plan, asked),
+        "selection": _selection(plan),
         "sequential": _sequential(plan),
         "arms": [arm.name for arm in plan.arms],
         "factors": list(plan.factors),
         "regime_order": list(plan.regimes),
         "references": evidence.references,
         "regimes": regimes,
-        "over_regimes": over_regimes(asked, rules),
+        "over_regimes": over_regimes(asked),
         "published": published.judged(plan),
         "runs": counts(rows),
         "failed": broken(plan, rows, ("FAILED",)),
@@ -98,18 +99,14 @@ def told(tree: Tree) -> Tree:
     return tree | {"verdict": wording.verdict(tree), "methods": wording.methods(tree)}
 
 
-def words(plan: "Plan", rows: Sequence[Row]) -> dict[tuple[str, str, str], str]:
-    """Verdict of each primary comparison (regime, contrast, condition): all that the search for
-    enough seeds needs.
-    """
-    evidence = Evidence.of(plan, rows, {})
-    asked = questions(evidence)
-    decisions = decide(asked, next(iter(evidence.rules.values())))
+def words(plan: "Plan", rows: Sequence[Row], runs: Mapping[str, Samples]) -> dict[Key, str]:
+    """Verdict of each primary comparison: all that the search for enough seeds needs."""
+    asked = questions(Evidence.of(plan, rows, runs))
+    decisions = decide(asked)
     found = {}
     for question in asked:
-        rules = evidence.rules[question.regime]
-        tree = judged(question.pairs, question.name, rules)
-        found[question.key] = _settled(tree, decisions[question.key], rules)["verdict"]
+        tree = judged(question.pairs, question.name, question.rules)
+        found[question.key] = str(_settled(tree, decisions[question.key])["verdict"])
     return found
 
 
@@ -136,32 +133,31 @@ def _contrasts(
     for declared in plan.contrasts:
         a, b = (evidence.cell(regime, arm) for arm in (declared.arm, declared.reference))
         same = declared.reference in evidence.same(regime, declared.arm)
-        tree, found = contrast(declared, a, b, evidence.runs, rules, same=same)
+        size = len(decisions)
+        tree, found = contrast(declared, a, b, evidence.runs, rules, same=same, family=size)
         for condition in plan.analysis.conditions:
             effect = found.get(metric(condition, plan.analysis.metric))
             decision = decisions.get((regime, declared.name, condition))
             if decision is not None and effect is not None:
-                effect |= _settled(effect, decision, rules)
+                effect |= _settled(effect, decision)
         trees.append(tree)
         table += lines(plan.study, regime, declared, found)
     return trees, table
 
 
-def _settled(tree: Tree, decision: Decision, rules: Rules) -> Tree:
+def _settled(tree: Tree, decision: Decision) -> Tree:
     """A primary effect with its verdict over the family."""
+    numbers = {
+        "p_adjusted": _number(decision.different),
+        "p_equivalent_adjusted": _number(decision.equivalent),
+    }
     if tree["p"] is None:
-        return tree
-    new = word_for(tree, decision.different, decision.equivalent, rules)
-    if new["verdict"] != tree["verdict"] and not new["reason"]:
-        new["reason"] = f"alone it would be {tree['verdict']}; not settled over the family"
-    return (
-        tree
-        | new
-        | {
-            "p_adjusted": _number(decision.different),
-            "p_equivalent_adjusted": _number(decision.equivalent),
-        }
-    )
+        return tree | numbers
+    found = verdict_of(tree, decision.different, decision.equivalent)
+    reason = tree["reason"]
+    if found != tree["verdict"]:
+        reason = reason or f"alone it would be {tree['verdict']}: not settled over the family"
+    return tree | numbers | {"verdict": found, "reason": reason}
 
 
 def _number(value: float) -> float | None:
@@ -181,7 +177,9 @@ def _regime(evidence: Evidence, regime: str, outcome: "Outcome | None") -> Tree:
         "samples": split.samples,
         "classes": split.classes if split.samples else None,
         "variants": {arm.name: _variant(evidence, regime, arm.name) for arm in plan.arms},
-        "factorial": factorial(by_on, plan.factors, evidence.rules[regime]),
+        "factorial": factorial(
+            by_on, plan.factors, evidence.rules[regime], fraction=plan.design.kind == "fractional"
+        ),
         "sweeps": sweeps(evidence, regime),
         "tuning": tuning(evidence, regime, outcome),
     }
@@ -222,13 +220,22 @@ def _design(plan: "Plan") -> Tree:
     }
 
 
-def _family(asked: Sequence[Question]) -> Tree:
+def _family(plan: "Plan", asked: Sequence[Question]) -> Tree:
+    scope = "every primary contrast in every regime, under every declared condition"
+    if plan.omitted:
+        scope += f"; without the study's regimes {', '.join(plan.omitted)}, which are left out here"
     return {
         "size": len(asked),
-        "scope": "every primary contrast in every regime, under every declared condition",
+        "scope": scope,
         "procedure": "Holm's step-down over both questions of each comparison (Shaffer 1986)",
         "tests": [list(question.key) for question in asked],
+        "revisions": list(plan.revisions),
     }
+
+
+def _selection(plan: "Plan") -> list[str]:
+    """How the epoch of a run is chosen: ``last``, or ``test-best`` as some released codes do."""
+    return sorted({run.config.evaluate.selection for run in plan.runs})
 
 
 def _sequential(plan: "Plan") -> Tree | None:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.conditions import metric
 from ablations.rows import by_seed
-from ablations.summary.effects import Cell, brief, effects
+from ablations.summary.effects import brief, effects
 from ablations.summary.evidence import Evidence
+from ablations.summary.pairs import Cell
 from ablations.summary.variants import CONDITIONS
 from ablations.tuning import TUNED, ArmTuning, Outcome
 
@@ -17,9 +18,14 @@ Tree = dict[str, Any]
 
 def tuning(evidence: Evidence, regime: str, outcome: Outcome | None) -> Tree | None:
     """The searches of one regime, and each declared contrast twice: with the same hyperparameters
-    and with each arm at its best. None without re-tuning.
+    and with each arm at its best. None without re-tuning, or for a plan without the tuned arms.
     """
-    found = [] if outcome is None else [arm for arm in outcome.arms if arm.regime == regime]
+    there = {arm.name for arm in evidence.plan.arms}
+    found = [
+        arm
+        for arm in (outcome.arms if outcome is not None else ())
+        if arm.regime == regime and TUNED.format(arm.arm) in there
+    ]
     if outcome is None or not found:
         return None
     searched = {arm.arm for arm in found}

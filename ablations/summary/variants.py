@@ -2,6 +2,7 @@
 where its numbers come from. Pure.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ablations.conditions import AREA, DROP, by_condition, curves, metric, noise_groups
 from ablations.rows import by_seed
 from ablations.statistics import describe
-from ablations.summary.effects import Cell
+from ablations.summary.pairs import Cell
 from ablations.summary.samples import Samples, recalls, reliability
 
 if TYPE_CHECKING:
@@ -58,9 +59,14 @@ def _noise(cell: Cell, level: float) -> Tree:
     groups = [noise_groups(row.metrics) for row in cell if row.status == "FINISHED"]
     names = sorted({name for values in groups for name in values}, key=_noise_order)
     return {
-        name: asdict(describe([values[name] for values in groups if name in values], level=level))
+        name: _described([values[name] for values in groups if name in values], level)
         for name in names
     }
+
+
+def _described(values: Sequence[float], level: float) -> Tree:
+    """A sample of those that are numbers."""
+    return asdict(describe([value for value in values if math.isfinite(value)], level=level))
 
 
 def _noise_order(name: str) -> tuple[int, float]:
@@ -80,12 +86,13 @@ def _robustness(cell: Cell, level: float) -> Tree:
     found: dict[str, dict[float, list[float]]] = {}
     for row in cell:
         if row.status == "FINISHED":
-            values = {c: kinds["accuracy"] for c, kinds in by_condition(row.metrics).items()}
+            found_kinds = by_condition(row.metrics).items()
+            values = {c: kinds["accuracy"] for c, kinds in found_kinds if "accuracy" in kinds}
             for name, line in curves(values).items():
                 for severity, value in line:
                     found.setdefault(name, {}).setdefault(severity, []).append(value)
     return {
-        name: [{"severity": s, **asdict(describe(v, level=level))} for s, v in line.items()]
+        name: [{"severity": s, **_described(v, level)} for s, v in line.items()]
         for name, line in sorted(found.items())
     }
 
@@ -96,7 +103,7 @@ def _per_class(runs: Mapping[str, Samples], level: float) -> list[Tree]:
         for label, recall in recalls(run).items():
             values.setdefault(label, []).append(recall)
     return [
-        {"class": label, "recall": asdict(describe(values[label], level=level))}
+        {"class": label, "recall": _described(values[label], level)}
         for label in sorted(values)
     ]
 
