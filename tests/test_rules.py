@@ -23,7 +23,7 @@ HOMES = {
     "mlflow": ("cal/adapters/tracking*.py", "tests/integration/*"),
     "optuna": ("search_spaces/*", "tests/contract/*", "tests/integration/*"),
     "cal.adapters": ("cal/adapters/*", "cal/train.py", "search_spaces/*", "ablations/*")
-    + ("cluster/*", "benchmarks/*", "tests/*"),
+    + ("cluster/*", "benchmarks/*", "docs/screenshots.py", "tests/*"),
     "cluster": ("cluster/*", "tests/*"),
     "search_spaces": ("search_spaces/*", "ablations/*", "benchmarks/*", "cluster/*", "tests/*"),
     "ablations": ("ablations/*", "benchmarks/*", "cluster/*", "tests/*"),

@@ -71,7 +71,9 @@ def _pictures(gallery: Gallery, stills: Mapping[str, bytes]) -> dict[str, tuple[
 
 
 def _address(svg: str) -> str:
-    """An SVG as an address within the page, for an attribute in double quotes."""
+    """An SVG, whose only quotes are those of attributes, as an address within the page, for an
+    attribute in double quotes.
+    """
     text = svg.replace('"', "'").replace("%", "%25").replace("#", "%23").replace("&", "%26")
     return "data:image/svg+xml," + text.replace("\n", " ").strip()
 

@@ -6,6 +6,8 @@ import re
 import zlib
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 
@@ -61,6 +63,9 @@ def test_the_first_screen_is_the_verdict(written: dict[str, bytes], summary: Any
 def test_every_figure_stands_without_a_script(written: dict[str, bytes], summary: Any) -> None:
     page = page_of(written)
     assert all(image["alt"] and image["src"].startswith("data:") for image in page.images)
+    for image in page.images:
+        svg = unquote(image["src"].partition(",")[2])
+        assert ElementTree.fromstring(svg).tag.endswith("svg")
     folded = 2  # training of the other arms
     assert len(page.images) == len(page.figures) - folded
     data = json.loads(zlib.decompress(base64.b64decode(page.scripts["figures-data"])))
@@ -122,7 +127,6 @@ def test_pictures_of_the_markdown_are_files(written: dict[str, bytes]) -> None:
 def test_two_reports_are_equal_byte_for_byte(
     summary: Any, curves: Any, fresh: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two regimes fewer charts drawn: what they share is drawn anew."""
     first = faces(summary, curves)
     monkeypatch.setattr(still, "files", fresh)
     again = json.loads(json.dumps(summary))
