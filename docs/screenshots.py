@@ -32,6 +32,10 @@ FLAGS = (
     *("--hide-scrollbars", "--force-color-profile=srgb"),
 )
 GROUPED = "grouped"
+NO_ASSISTANT = {  # MLflow opens a panel for an assistant over a third of the window
+    "mlflow.assistant.panelOpen_v1": "false",
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+}
 WAIT_S, STEP_S, CALM = 90.0, 1.0, 4  # MLflow is slow: so many equal pictures in a row
 
 
@@ -63,6 +67,17 @@ class Browser:
         """A PNG of the window, or of the whole page below it too."""
         found = self._tell("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         return base64.b64decode(found["data"])
+
+    def remember(self, address: str, **found: str) -> None:
+        """Set what the site at this address keeps in the browser."""
+        self.driver.get(address)
+        for key, value in found.items():
+            self.driver.execute_script("localStorage.setItem(...arguments)", key, value)
+
+    def click(self, text: str) -> None:
+        """Click what carries this text, then wait."""
+        self.driver.find_element("xpath", f"//*[text()='{text}']").click()
+        self.settle()
 
     def overflow(self) -> int:
         """How many pixels of the page stick out to the right; 0 is right."""
@@ -122,21 +137,28 @@ def report(page: Browser, path: Path, *, whole: bool) -> Iterator[tuple[str, byt
 def mlflow(page: Browser, server: str, study: str) -> Iterator[tuple[str, bytes]]:
     """The pages a reader of the ledger opens: charts, grouped runs, comparison, report."""
     ledger = Ledger(server)
-    regime, experiment = ledger.regime(study)
+    regime, experiment = next(iter(ledger.regimes(study).items()))
     variants = ledger.runs(experiment, "variant")
     ledger.tag(experiment, f"mlflow.sharedViewState.{GROUPED}", tracking_view.encode(grouped()))
-    runs = quote(json.dumps(variants[:4], separators=(",", ":")))
+    runs, own = (quote(json.dumps(x, separators=(",", ":"))) for x in (variants[:4], [experiment]))
+    compared = tracking_view.addresses(ledger.regimes(study))[-1].fragment
     home = ledger.experiment(study)
     report_run = ledger.runs(home, "report")[0]
     kind = "workflowType=machine_learning"
     places = {
         "charts": tracking_view.charts(experiment),
         "grouped": f"#/experiments/{experiment}/runs?{kind}&viewStateShareKey={GROUPED}",
-        "compare": f"#/compare-runs?runs={runs}&experiments={quote(json.dumps([experiment]))}&{kind}",
+        "compare": f"#/compare-runs?runs={runs}&experiments={own}&{kind}",
+        "regimes": compared,
         "report": f"#/experiments/{home}/runs/{report_run}/artifacts/report.html?{kind}",
     }
+    page.remember(server, **NO_ASSISTANT)
     for name, place in places.items():
         page.visit(f"{server}/{place}", size=(1600, 1000))
+        if name == "compare":  # its first plot is of no use: fold it, the table is below. Never
+            # roll that table: MLflow 3.17 shifts names against values
+            page.click("Visualizations")
+            page.click("Run details")
         yield f"mlflow-{name}.png", page.picture()
     print(f"MLflow: experiments of {study}, regime {regime}")
 
@@ -165,12 +187,12 @@ class Ledger:
         found = self._ask("experiments/search", max_results=1000)["experiments"]
         return next(str(e["experiment_id"]) for e in found if e["name"] == name)
 
-    def regime(self, study: str) -> tuple[str, str]:
-        """The study's first regime and its experiment's id."""
+    def regimes(self, study: str) -> dict[str, str]:
+        """The study's regimes, the first first, and their experiments' ids."""
         found = self._ask("experiments/search", max_results=1000)["experiments"]
         mine = [e for e in found if e["name"].startswith(f"{study}/")]
-        first = min(mine, key=lambda e: int(e["experiment_id"]))
-        return first["name"].removeprefix(f"{study}/"), str(first["experiment_id"])
+        mine.sort(key=lambda e: int(e["experiment_id"]))
+        return {e["name"].removeprefix(f"{study}/"): str(e["experiment_id"]) for e in mine}
 
     def runs(self, experiment: str, level: str) -> list[str]:
         """Ids of the runs of a level, the oldest first."""

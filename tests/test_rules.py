@@ -21,6 +21,8 @@ HOMES = {
     "ray": ("cal/adapters/ray_*.py", "search_spaces/explore.py", "ablations/execute.py")
     + ("benchmarks/raw_tune.py", "cluster/*", "tests/integration/*"),
     "mlflow": ("cal/adapters/tracking*.py", "tests/integration/*"),
+    "matplotlib": ("ablations/charts/still.py",),
+    "plotly": ("ablations/pages/html.py",),
     "optuna": ("search_spaces/*", "tests/contract/*", "tests/integration/*"),
     "cal.adapters": ("cal/adapters/*", "cal/train.py", "search_spaces/*", "ablations/*")
     + ("cluster/*", "benchmarks/*", "docs/screenshots.py", "tests/*"),
