@@ -210,6 +210,14 @@ def test_a_table_in_latex() -> None:
     ]
 
 
+def test_the_words_of_an_equivalence_stand_in_the_note() -> None:
+    chip = Cell("no effect larger than 0.5 points", "equivalent", chip=True)
+    columns = (Column("arm", "left"), Column("verdict", "left"))
+    text = latex(Table("t", "c", columns, ((Cell("a"), chip),), "Note."))
+    assert r"a & $\approx$ \\" in text
+    assert r"Note. $\approx$: no effect larger than 0.5 points.\end{minipage}" in text
+
+
 def test_latex_is_ascii_and_braces_are_closed(written: dict[str, bytes]) -> None:
     names = [name for name in written if name.startswith("tables/")]
     assert {"tables/contrasts.tex", "tables/mechanisms.tex", "tables/budgets.tex"} <= set(names)
