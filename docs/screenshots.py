@@ -84,6 +84,12 @@ class Browser:
         script = "const e = document.documentElement; return e.scrollWidth - e.clientWidth"
         return int(self.driver.execute_script(script))
 
+    def faults(self) -> list[str]:
+        """What is wrong with the page: too wide, or an error of its script."""
+        wide = self.overflow()
+        errors = [e["message"] for e in self.driver.get_log("browser") if e["level"] == "SEVERE"]
+        return [f"{wide} pixels stick out to the right"] * (wide > 0) + errors
+
     def length(self) -> int:
         """Height of the whole page in pixels."""
         return int(self.driver.execute_script("return document.documentElement.scrollHeight"))
@@ -126,8 +132,8 @@ def report(page: Browser, path: Path, *, whole: bool) -> Iterator[tuple[str, byt
     address = path.resolve().as_uri()
     for name, size, phone in (("desktop", PAPER, False), ("phone", PHONE, True)):
         page.visit(address, size=size, phone=phone)
-        if page.overflow() > 0:
-            print(f"report-{name}: {page.overflow()} pixels stick out to the right")
+        for fault in page.faults():
+            print(f"report-{name}: {fault}")
         if whole:
             page.visit(address, size=(size[0], page.length()), phone=phone)
         yield f"report-{name}.png", page.picture(whole=whole)
