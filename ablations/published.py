@@ -14,7 +14,7 @@ from cal.config import Config
 # Of each data set what ``cal.data`` holds: classes, samples. Here, since a plan opens no data.
 HELD = {"handwritten": (10, 2000), "keypad": (10, 1797)}
 REPORT_PART = 0.2  # as in cal/data/splits.py
-SELECTION = "last-epoch"  # nothing is selected: the last epoch is the result
+SELECTIONS = {"last": "last-epoch", "test-best": "test-best"}  # evaluate.selection
 PRETRAINING = "none"  # every network starts from random values
 SCALER = "train"  # inputs are standardised by the training samples
 
@@ -61,7 +61,7 @@ def _facts(entry: Published, config: Config) -> Iterator[tuple[str, str, str]]:
         "labels per class": (entry.labels_per_class, labels),
         "pre-training": (entry.pretraining, PRETRAINING),
         "video frames": (entry.frames or "none", "none"),
-        "selection": (entry.selection, SELECTION),
+        "selection": (entry.selection, SELECTIONS[config.evaluate.selection]),
         "inputs standardised on": (entry.scaler, SCALER),
     }
     for what, (there, here) in both.items():

@@ -36,7 +36,8 @@ def _seeds(regime: str, before: Plan, now: Plan) -> Iterator[str]:
     old, new = before.looks.get(regime, ()), now.looks.get(regime, ())
     had, has = len(before.seeds[regime]), len(now.seeds[regime])
     if old and old != new:
-        yield f"{regime}: the looks were planned at {_text(old)} seeds and are at {_text(new or has)}"
+        looks = f"were planned at {_text(old)} seeds and are at {_text(new or has)}"
+        yield f"{regime}: the looks {looks}"
     elif not old and has > had:
         yield f"{regime}: {had} seeds had been looked at before the others were added ({has} now)"
     elif not old and new and had > new[0]:

@@ -21,9 +21,11 @@ HOMES = {
     "ray": ("cal/adapters/ray_*.py", "search_spaces/explore.py", "ablations/execute.py")
     + ("benchmarks/raw_tune.py", "cluster/*", "tests/integration/*"),
     "mlflow": ("cal/adapters/tracking*.py", "tests/integration/*"),
+    "matplotlib": ("ablations/charts/still.py",),
+    "plotly": ("ablations/pages/html.py",),
     "optuna": ("search_spaces/*", "tests/contract/*", "tests/integration/*"),
     "cal.adapters": ("cal/adapters/*", "cal/train.py", "search_spaces/*", "ablations/*")
-    + ("cluster/*", "benchmarks/*", "tests/*"),
+    + ("cluster/*", "benchmarks/*", "docs/screenshots.py", "tests/*"),
     "cluster": ("cluster/*", "tests/*"),
     "search_spaces": ("search_spaces/*", "ablations/*", "benchmarks/*", "cluster/*", "tests/*"),
     "ablations": ("ablations/*", "benchmarks/*", "cluster/*", "tests/*"),

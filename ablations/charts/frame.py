@@ -12,7 +12,7 @@ from ablations.charts.spec import Chart
 WIDTHS = {1: 640.0, 2: 900.0, 3: 1130.0}
 NARROW = 350.0  # of a figure on a telephone of 390 pixels
 LETTER = 6.7  # width of a letter of 12 pixels
-TITLE, AXIS, ROW, TALL_ROW = 24.0, 46.0, 25.0, 45.0
+TITLE, AXIS, ROW, TALL_ROW = 24.0, 46.0, 25.0, 41.0
 GAP, LEGEND = 58.0, 22.0
 
 

@@ -165,6 +165,8 @@ def _layout(chart: Chart, where: Frame) -> Tree:
             layout[f"yaxis{end}"]["matches"] = "y" if partner == 1 else f"y{partner}"
         layout["annotations"].append(_title(panel, box.left, box.top))
         layout["shapes"] += _shapes(panel, end)
+        if where.above:
+            layout["annotations"] += _names_above(chart, end)
     return layout
 
 
@@ -204,12 +206,29 @@ def _rows_axis(chart: Chart, where: Frame, first: bool) -> Tree:
         "showgrid": False,
         "zeroline": False,
         "ticks": "",
-        "showticklabels": first or where.above,
+        "showticklabels": first and not where.above,
     }
     if where.above:
-        axis |= {"range": [len(names) - 0.6, -0.7]}
-        axis |= {"ticklabelposition": "inside top", "ticklabelshift": 9}
+        axis |= {"range": [len(names) - 0.6, -0.75]}
     return axis
+
+
+def _names_above(chart: Chart, end: str) -> list[Tree]:
+    """The rows' names over their marks: tick labels inside would push the marks aside."""
+    return [
+        {
+            "text": _bold(row.text) if row.strong else escape(row.text, quote=False),
+            "x": 0,
+            "xref": f"x{end} domain",
+            "xanchor": "left",
+            "y": i - 0.24,
+            "yref": f"y{end}",
+            "yanchor": "bottom",
+            "showarrow": False,
+            "font": {"size": 11.5},
+        }
+        for i, row in enumerate(chart.rows)
+    ]
 
 
 def _title(panel: Panel, x: float, y: float) -> Tree:

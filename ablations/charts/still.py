@@ -55,6 +55,7 @@ FORMATS: dict[str, dict[str, Any]] = {
     "svg": {"metadata": {"Date": None, "Creator": None, "Format": None, "Type": None}},
     "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
 }
+STEPS = (1, 2, 2.5, 5, 10)  # between ticks: round numbers
 MOST = 80  # points of a line: more are not told apart on paper
 
 
@@ -75,9 +76,9 @@ def small(svg: str) -> str:
     svg = re.sub(
         r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S
     )
-    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 sans-serif", svg)
-    svg = re.sub(r"font: (\w+) ([\d.]+px) [^;\"]*", r"font: \1 \2 sans-serif", svg)
-    svg = re.sub(r"(\d+\.\d\d)\d+", r"\1", svg)
+    svg = re.sub(r"font-family: [^;\"]*", "font-family: sans-serif", svg)
+    svg = re.sub(r"(font: [^;\"']*?px) [^;\"]*", r"\1 sans-serif", svg)  # of older matplotlib
+    svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\d+\.\d\d)\d+", r"\1", tag[0]), svg)
     return re.sub(r"\s*\n\s*", " ", svg).replace("> <", "><").strip() + "\n"
 
 
@@ -124,7 +125,7 @@ def _rows(axes: Axes, chart: Chart, panel: Panel, *, first: bool) -> None:
     axes.spines["left"].set_visible(False)
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.06)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
 
 
 def _bars(axes: Axes, series: Series, shift: float) -> None:
@@ -177,8 +178,8 @@ def _lines(axes: Axes, chart: Chart, panel: Panel, *, first: bool) -> None:
         axes.set_xticks(range(len(panel.names)), list(panel.names))
         axes.set_xlim(-0.3, len(panel.names) - 0.7)
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
     if first and panel.y_title != panel.title:
         axes.set_ylabel(panel.y_title)
 

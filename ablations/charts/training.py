@@ -209,10 +209,11 @@ def searches(summary: Tree) -> tuple[Chart, ...]:
         panels.append(Panel(name, series, "trial", "best score so far, %"))
     chart = Chart(
         "searches",
-        "The searches: best score on the selection split so far",
+        "Best score so far of each search",
         "Best score so far over the trials of each arm's search.",
         filled(panels),
-        note="A line that still rises at its end asks for more trials; budgets are the same.",
+        note="Scores on the selection split. A line that still rises at its end asks for more "
+        "trials; budgets are the same.",
     )
     return (chart,) if chart.panels else ()
 

@@ -18,13 +18,14 @@ from plotly.offline import get_plotlyjs
 
 from ablations import wording
 from ablations.charts import Chart, Gallery
+from ablations.charts.frame import frame
 from ablations.charts.interactive import figure
 from ablations.pages import arms, effects, studies, traces
 from ablations.pages.table import Table
 
 Tree = Mapping[str, Any]
 LARGEST = 5_000_000  # bytes of a page
-STILLS = 2_000_000  # bytes of SVG in it; further figures only stand beside it, as files
+STILLS = 2_000_000  # bytes of SVG in it at most; further figures only stand beside it, as files
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,20 @@ class Picture:
 def page(summary: Tree, gallery: Gallery, stills: Mapping[str, bytes]) -> str:
     """The page. ``stills``: name of a chart -> its SVG."""
     template = environment(escape=True).get_template("report.html.j2")
-    pictures = _pictures(gallery, stills)
-    drawn = {p.identity: figure(p.chart) for found in pictures.values() for p in found}
-    return template.render(
-        context(summary),
-        pictures=pictures,
-        plotly=_deflated(get_plotlyjs()) if drawn else "",
-        figures_data=_deflated(json.dumps(drawn, separators=(",", ":"), sort_keys=True)),
-        behind=_json(traces.behind(summary)),
-    )
+    charts = [chart for found in gallery.values() for chart in found]
+    drawn = {_identity(chart): figure(chart) for chart in charts}
+    parts = context(summary) | {
+        "plotly": _deflated(get_plotlyjs()) if drawn else "",
+        "figures_data": _deflated(json.dumps(drawn, separators=(",", ":"), sort_keys=True)),
+        "behind": _json(traces.behind(summary)),
+    }
+    bare = template.render(parts, pictures=_pictures(gallery, {}, room=0))
+    room = min(STILLS, LARGEST - len(bare.encode()))
+    return template.render(parts, pictures=_pictures(gallery, stills, room=room))
+
+
+def _identity(chart: Chart) -> str:
+    return f"fig-{slug(chart.name)}"
 
 
 def slug(name: str) -> str:
@@ -56,22 +62,26 @@ def slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", lambda found: f"_{ord(found[0]):x}", name)
 
 
-def _pictures(gallery: Gallery, stills: Mapping[str, bytes]) -> dict[str, tuple[Picture, ...]]:
-    room = STILLS
+def _pictures(
+    gallery: Gallery, stills: Mapping[str, bytes], *, room: int
+) -> dict[str, tuple[Picture, ...]]:
+    """The charts of each section; stills only as far as there is room, in bytes."""
     found: dict[str, tuple[Picture, ...]] = {}
     for section, charts in gallery.items():
         mine = []
         for chart in charts:
             address = _address(stills[chart.name].decode()) if chart.name in stills else ""
-            room -= len(address)
-            identity, width = f"fig-{slug(chart.name)}", int(figure(chart)["width"])
-            mine.append(Picture(chart, identity, width, address if room >= 0 else ""))
+            room -= len(address.encode())
+            width = int(frame(chart).width)
+            mine.append(Picture(chart, _identity(chart), width, address if room >= 0 else ""))
         found[section] = tuple(mine)
     return found
 
 
 def _address(svg: str) -> str:
-    """An SVG as an address within the page, for an attribute in double quotes."""
+    """An SVG, whose only quotes are those of attributes, as an address within the page, for an
+    attribute in double quotes.
+    """
     text = svg.replace('"', "'").replace("%", "%25").replace("#", "%23").replace("&", "%26")
     return "data:image/svg+xml," + text.replace("\n", " ").strip()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ablations.pages import arms, effects, studies
 from ablations.pages.html import slug
-from ablations.pages.table import Cell, Table
+from ablations.pages.table import Cell, Column, Table
 
 Tree = Mapping[str, Any]
 SPECIAL = {
@@ -31,7 +31,9 @@ SPECIAL = {
     "\u00a0": "~",
 }
 KINDS = {"left": "l", "middle": "c", "right": "r"}
-LONG = "p{0.3\\textwidth}"
+LONG = r"p{0.3\textwidth}"
+SAME = r"$\approx$"  # stands for the words of an equivalence, which the note then explains
+MANY = 7  # columns from which on a table is set smaller, over both columns of a page
 
 
 def files(summary: Tree) -> dict[str, str]:
@@ -49,15 +51,16 @@ def files(summary: Tree) -> dict[str, str]:
 
 def latex(table: Table) -> str:
     """A table environment with booktabs rules, a label and the note below the rules."""
-    kinds = "".join(LONG if c.wide else KINDS[c.kind] for c in table.columns)
+    wide = len(table.columns) >= MANY
+    place = "table*" if wide else "table"
     lines = [
         r"% needs \usepackage{booktabs}",
-        r"\begin{table}[tbp]",
+        rf"\begin{{{place}}}[tbp]",
         r"\centering",
-        r"\small",
+        r"\scriptsize\setlength{\tabcolsep}{2pt}" if wide else r"\small",
         rf"\caption{{{escape(table.caption)}.}}",
         rf"\label{{tab:{slug(table.name)}}}",
-        rf"\begin{{tabular}}{{@{{}}{kinds}@{{}}}}",
+        rf"\begin{{tabular}}{{@{{}}{''.join(map(_kind, table.columns))}@{{}}}}",
         r"\toprule",
         _row(escape(column.title) for column in table.columns),
         r"\midrule",
@@ -65,12 +68,17 @@ def latex(table: Table) -> str:
         r"\bottomrule",
         r"\end{tabular}",
     ]
-    if table.note:
+    note = _note(table)
+    if note:
         lines += [
             r"\par\smallskip",
-            rf"\begin{{minipage}}{{\linewidth}}\footnotesize {escape(table.note)}\end{{minipage}}",
+            rf"\begin{{minipage}}{{\linewidth}}\footnotesize {note}\end{{minipage}}",
         ]
-    return "\n".join([*lines, r"\end{table}", ""])
+    return "\n".join([*lines, rf"\end{{{place}}}", ""])
+
+
+def _kind(column: Column) -> str:
+    return LONG if column.wide else KINDS[column.kind]
 
 
 def _body(table: Table) -> Iterator[str]:
@@ -85,7 +93,14 @@ def _body(table: Table) -> Iterator[str]:
             yield _row(_cell(cell) for cell in row)
 
 
+def _note(table: Table) -> str:
+    same = {c.text for row in table.rows for c in row if c.chip and c.look == "equivalent"}
+    return " ".join([escape(table.note), *(f"{SAME}: {escape(text)}." for text in sorted(same))])
+
+
 def _cell(cell: Cell) -> str:
+    if cell.chip and cell.look == "equivalent":
+        return SAME
     text = escape(cell.text)
     return rf"\texttt{{{text}}}" if cell.look == "code" else text
 

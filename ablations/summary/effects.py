@@ -35,7 +35,6 @@ DERIVED = (
 """Keys of an effect that need an interval, or more than the pairs."""
 
 
-
 def effects(
     a: Cell,
     b: Cell,

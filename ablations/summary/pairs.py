@@ -85,7 +85,11 @@ def _guessed(a: Cell, b: Cell, name: str, classes: int) -> dict[int, float] | No
     if not (lost(a, name) or lost(b, name)):
         return None
     left, right = with_guesses(a, name, classes), with_guesses(b, name, classes)
-    return {row.seed: left[row.seed] - right[row.seed] for row in a if row.seed in left.keys() & right.keys()}
+    return {
+        row.seed: left[row.seed] - right[row.seed]
+        for row in a
+        if row.seed in left.keys() & right.keys()
+    }
 
 
 def lost(cell: Cell, name: str) -> set[int]:

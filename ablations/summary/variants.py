@@ -103,8 +103,7 @@ def _per_class(runs: Mapping[str, Samples], level: float) -> list[Tree]:
         for label, recall in recalls(run).items():
             values.setdefault(label, []).append(recall)
     return [
-        {"class": label, "recall": _described(values[label], level)}
-        for label in sorted(values)
+        {"class": label, "recall": _described(values[label], level)} for label in sorted(values)
     ]
 
 

@@ -8,10 +8,10 @@ from ablations.wording.contrasts import (
     compare,
     headline,
     limits,
-    note,
     verdict_words,
 )
 from ablations.wording.methods import REFERENCES, cited, method, methods
+from ablations.wording.notes import note
 from ablations.wording.numbers import (
     MINUS,
     NOISE,

@@ -5,14 +5,14 @@ interval. Pure.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablations.wording.numbers import MINUS, PLACES, WORDS, points, span, word
+from ablations.wording.numbers import MINUS, PLACES, points, span, word
 
 Tree = Mapping[str, Any]
 
 
-def verdict_words(clean: Tree, robust: Tree) -> str:
+def verdict_words(clean: Tree, robust: Tree, *, margin: float | None = None) -> str:
     """Both verdicts of a contrast in as few words as are true."""
-    left, right = WORDS[clean["verdict"]], WORDS[robust["verdict"]]
+    left, right = (word(effect["verdict"], margin) for effect in (clean, robust))
     if left == right:
         return left if clean["verdict"] in ("same_runs", "not_measured") else f"{left} in both"
     if robust["verdict"] == "not_measured":
@@ -172,20 +172,8 @@ def headline(summary: Tree) -> str:
     for name, regime in regimes.items():
         contrast = next(c for c in regime["contrasts"] if c["name"] == primary[0])
         figures = " / ".join(points(contrast[place]) for place in PLACES)
-        parts.append(f"{name} {figures} ({verdict_words(contrast['clean'], contrast['robust'])})")
+        margin = summary.get("margin")
+        words = verdict_words(contrast["clean"], contrast["robust"], margin=margin)
+        parts.append(f"{name} {figures} ({words})")
     title = primary[0].replace(" - ", f" {MINUS} ")
     return f"{title}, points clean / robust: {'; '.join(parts)}"
-
-
-def note(summary: Tree) -> str:
-    """Markdown for the ledger's note: the headline first, then a sentence for each regime."""
-    lines = [headline(summary), ""]
-    for name in summary["regime_order"]:
-        regime = summary["regimes"][name]
-        lines.append(f"- **{name}**: {' '.join(regime['answer'])} {regime['limits']}")
-    runs = summary["runs"]
-    if runs["failed"] or runs["unfinished"]:
-        lines.append(
-            f"- {runs['failed']} of {runs['distinct']} runs failed, {runs['unfinished']} unfinished"
-        )
-    return "\n".join(lines) + "\n"

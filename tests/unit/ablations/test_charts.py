@@ -215,7 +215,12 @@ def test_rows_have_whiskers_margins_and_names_above_where_there_is_no_room() -> 
     assert trace["marker"]["symbol"] == ["circle", "circle-open"]
     assert drawn["layout"]["yaxis"]["ticktext"] == ["<b>one</b>", "two"]
     assert drawn["layout"]["shapes"][0]["x0"] == -0.5
-    assert drawn["narrow"]["yaxis"]["ticklabelposition"] == "inside top"
+    assert not drawn["narrow"]["yaxis"]["showticklabels"]
+    assert [note["text"] for note in drawn["narrow"]["annotations"]] == [
+        "<b>p</b>",
+        "<b>one</b>",
+        "two",
+    ]
     assert drawn["narrow"]["margin"]["l"] < drawn["layout"]["margin"]["l"]
 
 
@@ -251,4 +256,5 @@ def test_files_are_the_same_bytes_twice(chart: Chart, fresh: Callable[..., Any])
 
 def test_an_svg_is_made_small_without_losing_its_parts() -> None:
     text = "<?xml v?>\n<!DOCTYPE a\n b>\n<svg><!-- c -->\n <metadata>d</metadata>\n "
-    assert small(text + '<g x="1.23456"/></svg>') == '<svg><g x="1.23"/></svg>\n'
+    shown = '<text x="1.23456">0.0125</text>'
+    assert small(f"{text}{shown}</svg>") == '<svg><text x="1.23">0.0125</text></svg>\n'

@@ -6,6 +6,8 @@ import re
 import zlib
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 
@@ -61,6 +63,9 @@ def test_the_first_screen_is_the_verdict(written: dict[str, bytes], summary: Any
 def test_every_figure_stands_without_a_script(written: dict[str, bytes], summary: Any) -> None:
     page = page_of(written)
     assert all(image["alt"] and image["src"].startswith("data:") for image in page.images)
+    for image in page.images:
+        svg = unquote(image["src"].partition(",")[2])
+        assert ElementTree.fromstring(svg).tag.endswith("svg")
     folded = 2  # training of the other arms
     assert len(page.images) == len(page.figures) - folded
     data = json.loads(zlib.decompress(base64.b64decode(page.scripts["figures-data"])))
@@ -122,7 +127,6 @@ def test_pictures_of_the_markdown_are_files(written: dict[str, bytes]) -> None:
 def test_two_reports_are_equal_byte_for_byte(
     summary: Any, curves: Any, fresh: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two regimes fewer charts drawn: what they share is drawn anew."""
     first = faces(summary, drawn(summary, curves, over=map))
     monkeypatch.setattr(still, "files", fresh)
     again = json.loads(json.dumps(summary))
@@ -204,6 +208,14 @@ def test_a_table_in_latex() -> None:
         r"\begin{minipage}{\linewidth}\footnotesize A note.\end{minipage}",
         r"\end{table}",
     ]
+
+
+def test_the_words_of_an_equivalence_stand_in_the_note() -> None:
+    chip = Cell("no effect larger than 0.5 points", "equivalent", chip=True)
+    columns = (Column("arm", "left"), Column("verdict", "left"))
+    text = latex(Table("t", "c", columns, ((Cell("a"), chip),), "Note."))
+    assert r"a & $\approx$ \\" in text
+    assert r"Note. $\approx$: no effect larger than 0.5 points.\end{minipage}" in text
 
 
 def test_latex_is_ascii_and_braces_are_closed(written: dict[str, bytes]) -> None:

@@ -106,6 +106,17 @@ def test_the_headline_tells_the_first_primary_contrast_of_every_regime(study: An
     assert note(summary).splitlines()[0] == headline(summary)
 
 
+def test_the_note_has_the_sentences_and_the_table_and_is_never_cut(summary: Any) -> None:
+    text = note(summary)
+    assert "- 1 of 96 runs failed, 0 unfinished" in text
+    assert "- **views**: cal is better than joint: +3.01" in text
+    assert "| views | **cal \u2212 symmetric** |" in text
+    assert "no effect larger than 0.5 points" in text
+    summary["verdict"] = [*summary["verdict"], *["word " * 300] * 10]
+    assert 6_000 < len(note(summary)) < 8_000
+    assert "More stands in report.html" in note(summary)
+
+
 def test_a_study_without_contrasts_has_no_answer_but_a_report(study: Any) -> None:
     plan = replace(study.plan, contrasts=())
     summary = summarise(plan, study.rows)
