@@ -47,6 +47,7 @@ def limits(regime: Tree) -> str:
     failed = sorted(name for name in arms if regime["variants"][name]["runs"]["failed"])
     if failed:
         text += f"; runs of {', '.join(failed)} failed, their seeds are dropped from the pairs"
+        text += " and count as guesses in the verdicts"
     unsettled = [effect for effect in effects if effect["verdict"] == "undecided"]
     if any(_excludes_0(effect) for effect in unsettled):
         text += "; undecided: not settled at the stated error rate, never evidence of no effect"
@@ -124,15 +125,14 @@ def _all_figures(effects: Mapping[str, Tree]) -> str:
 
 
 def figures(effect: Tree) -> str:
-    """Difference and half-width; of an undecided one also what remains possible, and whether only
-    the correction for many tests leaves it open.
+    """Difference and half-width; of an undecided one also what remains possible, and why it is not
+    what its own interval says.
     """
     if effect["verdict"] != "undecided":
         return f"{points(effect)} points"
-    open_by = ", its own interval excludes 0, the corrected test does not"
-    return f"{points(effect)} points ({span(effect)} remain possible" + (
-        f"{open_by})" if _excludes_0(effect) else ")"
-    )
+    reason = effect.get("reason") or ""
+    open_by = f"; {reason}" if reason else ""
+    return f"{points(effect)} points ({span(effect)} remain possible{open_by})"
 
 
 def _excludes_0(effect: Tree) -> bool:

@@ -42,9 +42,9 @@ def method(summary: Tree) -> list[str]:
     interval = split.get("interval", "paired t")
     return [
         "All arms of a regime share their seeds; a seed fixes the split into training, probe and "
-        "selection part, the initialisation and the order of the data. Every run is evaluated on "
-        "the same fixed report part, on which no run trains and nothing is selected, clean and "
-        "corrupted; arms of one seed see the same inputs.",
+        "selection part, the initialisation and the order of the data. "
+        f"{_tested(summary)} Every run is evaluated clean and corrupted; arms of one seed see the "
+        "same inputs.",
         "Differences are paired by seed: the mean of the n differences and its "
         f"{level:g} % {interval} interval with n {MINUS} 1 degrees of freedom. "
         f"{(split['why'].rstrip('.') + '. ') if split.get('why') else ''}"
@@ -69,8 +69,8 @@ def _multiplicity(summary: Tree) -> str:
     alone = (
         f"The study declares {declared} contrasts over its regimes, which have {count} intervals, "
         f"not corrected for their number: if nothing had an effect, about {chance:.1f} would "
-        f"exclude 0 by chance; {found} do. Primary contrasts were declared before the data were "
-        "seen, all others are exploratory: hints to be confirmed on fresh seeds. "
+        f"exclude 0 by chance; {found} do. Primary contrasts are declared in the study file, "
+        f"{_declared(family)}; all others are exploratory: hints to be confirmed on fresh seeds. "
     )
     if not family.get("size"):
         return alone + ("Undecided says that the interval holds 0, never that there is no effect.")
@@ -83,6 +83,13 @@ def _multiplicity(summary: Tree) -> str:
         f"whether it is smaller than the margin{within}, so a verdict is helps, hurts, no effect "
         "larger than the margin, or undecided, which never says that there is no effect."
     )
+
+
+def _declared(family: Tree) -> str:
+    changes = family.get("revisions")
+    if changes:
+        return f"but changed once results were there ({'; '.join(changes)})"
+    return "and the ledger knows of no change since the first result"
 
 
 def _robust(summary: Tree) -> str:
@@ -121,9 +128,21 @@ def _design(summary: Tree) -> str:
         f"{' to '.join(str(n) for n in dict.fromkeys((seeds[0], seeds[-1])))} seeds each "
         f"({runs['distinct']} distinct runs, {runs['failed']} of which failed). Configurations of "
         "one seed share the split, the initialisation of their common parts, the order of the "
-        "data and the corrupted test inputs. Test samples are a fixed report part that no run "
-        "trained on and nothing was selected on; the last epoch is evaluated."
+        f"data and the corrupted test inputs. {_tested(summary)}"
     )
+
+
+def _tested(summary: Tree) -> str:
+    """What runs are tested on, and at which epoch."""
+    part = "Test samples are a fixed report part that no run trained on"
+    if (summary.get("split") or {}).get("kind") == "resampled":
+        part = "Each seed has test samples of its own that its runs did not train on"
+    if "test-best" in (summary.get("selection") or ()):
+        return (
+            f"{part}; in runs with selection test-best the epoch was chosen on these test "
+            "samples, which makes accuracies too high."
+        )
+    return f"{part} and nothing was selected on; the last epoch is evaluated."
 
 
 def _comparison(summary: Tree) -> str:

@@ -145,7 +145,7 @@ def _mechanisms(regime: Tree, margin: float | None) -> Iterator[str]:
     effects: dict[str, dict[str, Tree]] = {}
     for place, table in tables.items():
         for entry in table.get("main") or ():
-            effects.setdefault(entry["factors"][0], {})[place] = effect_of(entry)
+            effects.setdefault(_named(entry), {})[place] = effect_of(entry)
     parts = [
         f"{factor} {brief(both, margin=margin)} ({pair(both)})"
         for factor, found in effects.items()
@@ -156,13 +156,19 @@ def _mechanisms(regime: Tree, margin: float | None) -> Iterator[str]:
     settled = []
     for place, table in tables.items():
         terms = [
-            f"{' x '.join(e['factors'])} {points(effect_of(e))}"
+            f"{_named(e)} {points(effect_of(e))}"
             for e in table.get("interactions") or ()
             if effect_of(e)["verdict"] in ("helps", "hurts")
         ]
         settled += [f"{PLACES[place]} {listed(terms)}"] if terms else []
     if settled:
         yield f"They do not simply add up: {'; '.join(settled)}."
+
+
+def _named(entry: Tree) -> str:
+    """An effect's word, and those that the design cannot tell from it."""
+    words = [" x ".join(word) for word in (entry["factors"], *(entry.get("aliases") or ()))]
+    return words[0] if len(words) == 1 else f"{words[0]} (or {' or '.join(words[1:])})"
 
 
 def effect_of(entry: Tree) -> Tree:
@@ -179,7 +185,8 @@ def _tuned(regime: Tree, margin: float | None) -> Iterator[str]:
             {p: contrast[key].get(p) or ABSENT for p in PLACES} for key in ("same", "tuned")
         )
         yield (
-            f"Each at its best{budget}, {contrast['arm']} against {contrast['reference']}: "
+            f"Each at its best{budget}, {contrast['arm']} against {contrast['reference']} "
+            "(exploratory): "
             f"{brief(best, margin=margin)} ({pair(best)}); with the same hyperparameters "
             f"{pair(same)}."
         )
@@ -195,7 +202,8 @@ def _failures(regime: Tree) -> Iterator[str]:
     if parts:
         yield (
             f"Failed runs: {listed(parts)}. Their seeds are missing from the pairs, so an arm "
-            "that fails on hard seeds looks better than it is."
+            "that fails on hard seeds looks better than it is; a verdict must hold both without "
+            "them and with each counted as a guess."
         )
 
 
@@ -203,10 +211,24 @@ def _sure(summary: Tree) -> Iterator[str]:
     family = summary.get("family") or {}
     if family.get("size"):
         alpha = 100 * summary.get("alpha", 1 - summary["level"])
+        only = {test[2] for test in family.get("tests") or ()}
+        where = f" {PLACES[only.pop()]}" if len(only) == 1 else ""
         yield (
-            f"How sure: verdicts of primary contrasts are corrected for {family['size']} tests "
-            f"({family.get('procedure', 'Holm')}), so at most {alpha:g} % of such studies would "
-            "claim anything false among them; all other contrasts are exploratory."
+            f"How sure: verdicts of primary contrasts{where} are corrected for {family['size']} "
+            f"tests ({family.get('procedure', 'Holm')}), so at most {alpha:g} % of such studies "
+            "would claim anything false among them; everything else is exploratory."
+        )
+    if "without the study's regimes" in family.get("scope", ""):
+        yield f"The family is {family['scope']}: its verdicts are milder than the whole study's."
+    if family.get("revisions"):
+        yield (
+            "Declared anew once results were there, so the stated error does not cover it: "
+            f"{'; '.join(family['revisions'])}."
+        )
+    if "test-best" in (summary.get("selection") or ()):
+        yield (
+            "Epochs were chosen on the report part (evaluate.selection: test-best, as some "
+            "released codes do): accuracies are too high, and comparable with such codes alone."
         )
     yield (
         "Figures are points of accuracy, the half-width of their "

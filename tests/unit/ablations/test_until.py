@@ -16,7 +16,13 @@ def test_looks_are_blocks_and_the_last_may_be_smaller() -> None:
 
 def test_a_maximum_that_is_no_more_is_refused() -> None:
     with pytest.raises(ConfigError, match="--max-seeds: given 10; allowed: more than the 10"):
-        looks(10, block=4, most=10)
+        planned({"views": 10, "sound": 12}, block=4, most=10)
+    assert planned({"views": 10, "sound": 12}, block=4, most=12)["sound"] == (12,)
+
+
+def test_a_first_look_needs_three_seeds() -> None:
+    with pytest.raises(ConfigError, match=r"regimes.views.seeds: given 2 .* at least 3"):
+        planned({"views": 2}, block=4, most=10)
 
 
 def test_only_what_is_open_gets_more() -> None:

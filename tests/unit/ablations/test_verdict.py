@@ -60,9 +60,10 @@ def test_equivalence_is_said_with_its_margin_and_never_as_no_effect(summary: Any
 
 
 def test_an_undecided_effect_that_only_the_correction_leaves_open_says_so(summary: Any) -> None:
-    open_ = effect(0.02, 0.01) | {"verdict": "undecided"}
+    reason = "alone it would be helps: not settled over the family"
+    open_ = effect(0.02, 0.01) | {"verdict": "undecided", "reason": reason}
     contrast_of(summary, "cal - joint")["clean"] = open_
-    assert "(+1.00 to +3.00 remain possible, its own interval excludes 0, the corrected" in said(
+    assert "(+1.00 to +3.00 remain possible; alone it would be helps: not settled" in said(
         summary, "views: cal against joint:"
     )
 
@@ -125,8 +126,8 @@ def test_mechanisms_and_their_interactions(summary: Any) -> None:
 
 def test_both_deltas_and_the_budget_of_a_re_tuning(summary: Any) -> None:
     assert said(summary, "views: Each at its best") == (
-        "views: Each at its best (12 trials each), cal against joint: undecided clean, better "
-        "under noise (+0.40 +- 0.60 / +4.00 +- 0.80); with the same hyperparameters "
+        "views: Each at its best (12 trials each), cal against joint (exploratory): undecided clean, "
+        "better under noise (+0.40 +- 0.60 / +4.00 +- 0.80); with the same hyperparameters "
         "+2.00 +- 0.50 / +4.00 +- 0.80."
     )
 

@@ -8,15 +8,8 @@ import pytest
 
 from ablations.rows import Row
 from ablations.statistics import paired
-from ablations.summary.effects import (
-    Rules,
-    better,
-    decisive,
-    effects,
-    pairs_of,
-    sampled,
-    widened,
-)
+from ablations.summary.effects import effects, sampled
+from ablations.summary.pairs import Rules, better, decisive, pairs_of, widened
 from ablations.summary.samples import Samples
 
 CLEAN = "test/clean/accuracy"
@@ -96,6 +89,37 @@ def test_a_reference_that_fails_is_no_help_either() -> None:
     assert effect["verdict"] == "undecided"
 
 
+def test_where_nothing_stands_for_a_failed_run_there_is_no_verdict() -> None:
+    name = "test/clean/ece"
+    a = tuple(
+        replace(row, metrics={name: 0.01 + luck})
+        for row, luck in zip(cell("a", 0), LUCK, strict=True)
+    )
+    b = tuple(replace(row, metrics={name: 0.5}) for row in cell("b", 0.0, failed=(1,)))
+    effect = effects(a, b, [name], rules=RULES)[name]
+    assert effect["high"] < 0
+    assert (effect["verdict"], effect["n"]) == ("undecided", 5)
+    assert effect["reason"] == "runs failed, and nothing stands for their value"
+
+
+def test_a_value_that_is_no_number_counts_as_a_failed_run() -> None:
+    rows = cell("a", 0.05)
+    broken = (replace(rows[0], metrics={CLEAN: math.nan}), *rows[1:])
+    pairs = pairs_of(broken, cell("b", 0.0, luck=0.0), CLEAN, classes=10)
+    assert pairs.dropped == (0,)
+    assert pairs.guessed is not None
+    assert pairs.guessed[0] == pytest.approx(0.1 - 0.7)
+
+
+def test_other_test_samples_are_not_compared_sample_by_sample() -> None:
+    runs = {
+        f"{arm}-{seed}": Samples(np.arange(first, first + 4), np.zeros(4), {"clean": np.ones(4)})
+        for arm, first in (("a", 0), ("b", 4))
+        for seed in range(6)
+    }
+    assert sampled(cell("a", 0.0), cell("b", 0.0), "clean", runs, RULES) == {}
+
+
 def test_failed_nll_is_that_of_guessing() -> None:
     a = [replace(row, metrics={"test/clean/nll": 0.5}) for row in cell("a", 0.0)]
     b = [replace(row, metrics={"test/clean/nll": 0.4}) for row in cell("b", 0.0, failed=(0,))]
@@ -120,7 +144,7 @@ def test_redrawn_test_parts_widen_the_interval_by_nadeau_and_bengio() -> None:
 def test_details_are_for_those_who_ask() -> None:
     a, b = cell("a", 0.05), cell("b", 0.0, luck=0.0)
     brief = effects(a, b, [CLEAN], rules=RULES)[CLEAN]
-    full = effects(a, b, [CLEAN], rules=RULES, detailed=[CLEAN])[CLEAN]
+    full = effects(a, b, [CLEAN], rules=RULES, detailed={CLEAN: 0.05})[CLEAN]
     assert brief["minimum_detectable"] is None
     assert full["improvement"]["probability"] == 1
     assert full["d"]["low"] < brief["d"]["value"] < full["d"]["high"]

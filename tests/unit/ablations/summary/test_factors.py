@@ -3,8 +3,8 @@
 import pytest
 
 from ablations.rows import Row
-from ablations.summary.effects import Rules
-from ablations.summary.factorial import factorial
+from ablations.summary.factorial import aliases, factorial
+from ablations.summary.pairs import Rules
 
 LUCK = (0.0, 0.002, -0.001, 0.001)
 # none 70, A 73, B 71, AB 76, as in the docstrings of statistics.factorial
@@ -48,3 +48,49 @@ def test_cells_that_mix_effects_have_none() -> None:
     cells = {on: cell(on, mean) for on, mean in MEANS.items() if on != frozenset("B")}
     assert factorial(cells, ["A", "B"], Rules()) is None
     assert factorial({}, [], Rules()) is None
+
+
+def test_failed_runs_enter_the_verdicts_of_factors() -> None:
+    """B is 3 points better where it survives and fails on two of four seeds, wherever it is on."""
+    cells = {
+        on: tuple(
+            Row("r", "", seed, f"{sorted(on)}{seed}", "FAILED")
+            if "B" in on and seed in (1, 2)
+            else Row(
+                *("r", "", seed, f"{sorted(on)}{seed}", "FINISHED"),
+                metrics={"test/clean/accuracy": 0.7 + 0.03 * ("B" in on) + LUCK[seed] * len(on)},
+            )
+            for seed in range(4)
+        )
+        for on in MEANS
+    }
+    found = factorial(cells, ["A", "B"], Rules(margin=0.005))
+    assert found is not None
+    effect = next(e for e in found["clean"]["main"] if e["factors"] == ["B"])
+    assert effect["difference"] > 0.02
+    assert effect["verdict"] == "undecided"
+
+
+def test_a_fraction_names_what_it_cannot_tell_apart() -> None:
+    """2^(3-1) with C = A B, all on among its cells: A is aliased with BC, B with AC, C with AB; of
+    an additive truth no interaction is announced.
+    """
+    half = [frozenset("ABC"), frozenset("A"), frozenset("B"), frozenset("C")]
+    assert aliases(half, ["A", "B", "C"], 3) == [
+        [("A",), ("B", "C")],
+        [("B",), ("A", "C")],
+        [("C",), ("A", "B")],
+    ]
+    cells = {on: cell(on, 0.7 + 0.04 * ("C" in on)) for on in half}
+    found = factorial(cells, ["A", "B", "C"], Rules(), fraction=True)
+    assert found is not None
+    assert not found["clean"]["interactions"]
+    (c,) = [e for e in found["clean"]["main"] if e["factors"] == ["C"]]
+    assert c["aliases"] == [["A", "B"]]
+    assert c["difference"] == pytest.approx(0.04, abs=4e-3)
+
+
+def test_cells_that_alias_without_being_a_fraction_have_no_effects() -> None:
+    """Two constraints left none and A+B: A and B are one column, and nobody declared that."""
+    cells = {on: cell(on, MEANS[on]) for on in (frozenset(), frozenset("AB"))}
+    assert factorial(cells, ["A", "B"], Rules()) is None
