@@ -1,8 +1,7 @@
 """Pictures of the report and of MLflow's pages, taken in Debian's chromium without a screen.
 
 Needs the Debian packages chromium and chromium-driver, and selenium from PyPI, which nothing else
-here does. MLflow is photographed where it is served (``python -m cal.adapters.tracking ui``); the
-script adds a prepared view, ``grouped``, to the study's first experiment.
+here does. MLflow is photographed where it is served (``python -m cal.adapters.tracking ui``).
 
 examples:
   python docs/screenshots.py --report out/report.html --out docs/pictures
@@ -31,7 +30,6 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--hide-scrollbars", "--force-color-profile=srgb"),
 )
-GROUPED = "grouped"
 NO_ASSISTANT = {  # MLflow opens a panel for an assistant over a third of the window
     "mlflow.assistant.panelOpen_v1": "false",
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
@@ -145,7 +143,6 @@ def mlflow(page: Browser, server: str, study: str) -> Iterator[tuple[str, bytes]
     ledger = Ledger(server)
     regime, experiment = next(iter(ledger.regimes(study).items()))
     variants = ledger.runs(experiment, "variant")
-    ledger.tag(experiment, f"mlflow.sharedViewState.{GROUPED}", tracking_view.encode(grouped()))
     runs, own = (quote(json.dumps(x, separators=(",", ":"))) for x in (variants[:4], [experiment]))
     compared = tracking_view.addresses(ledger.regimes(study))[-1].fragment
     home = ledger.experiment(study)
@@ -153,7 +150,7 @@ def mlflow(page: Browser, server: str, study: str) -> Iterator[tuple[str, bytes]
     kind = "workflowType=machine_learning"
     places = {
         "charts": tracking_view.charts(experiment),
-        "grouped": f"#/experiments/{experiment}/runs?{kind}&viewStateShareKey={GROUPED}",
+        "grouped": tracking_view.grouped(experiment),
         "compare": f"#/compare-runs?runs={runs}&experiments={own}&{kind}",
         "regimes": compared,
         "report": f"#/experiments/{home}/runs/{report_run}/artifacts/report.html?{kind}",
@@ -167,19 +164,6 @@ def mlflow(page: Browser, server: str, study: str) -> Iterator[tuple[str, bytes]
             page.click("Run details")
         yield f"mlflow-{name}.png", page.picture()
     print(f"MLflow: experiments of {study}, regime {regime}")
-
-
-def grouped() -> dict[str, Any]:
-    """The state of a runs page: seeds folded under their variant, their means beside it."""
-    key = {"mode": "tag", "groupByData": "cal.variant"}
-    return {
-        "searchFilter": tracking_view.level("seed"),
-        "groupBy": {"aggregateFunction": "average", "groupByKeys": [key]},
-        "runsHiddenMode": "SHOW_ALL",
-        "orderByKey": "metrics.`test/robust/accuracy`",
-        "orderByAsc": False,
-        "selectedColumns": ["metrics.`test/clean/accuracy`", "metrics.`test/robust/accuracy`"],
-    }
 
 
 class Ledger:
@@ -205,10 +189,6 @@ class Ledger:
         question = {"experiment_ids": [experiment], "filter": tracking_view.level(level)}
         found = self._ask("runs/search", order_by=["attributes.start_time"], **question)
         return [run["info"]["run_id"] for run in found.get("runs", ())]
-
-    def tag(self, experiment: str, key: str, value: str) -> None:
-        """Set a tag of an experiment."""
-        self._ask("experiments/set-experiment-tag", experiment_id=experiment, key=key, value=value)
 
     def _ask(self, what: str, **question: Any) -> dict[str, Any]:
         request = urllib.request.Request(

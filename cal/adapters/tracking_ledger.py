@@ -23,7 +23,15 @@ from cal.adapters.tracking_rows import (
 )
 from cal.adapters.tracking_store import Progress, absolute, locked, sqlite_file
 from cal.adapters.tracking_variants import NOTE, Variants
-from cal.adapters.tracking_view import TAG, charts, encode, view_state
+from cal.adapters.tracking_view import (
+    GROUPED_TAG,
+    TAG,
+    charts,
+    encode,
+    grouped,
+    grouped_state,
+    view_state,
+)
 from cal.home import CHECKOUT
 
 NOTE_LENGTH = 8000  # characters a tag holds
@@ -149,13 +157,17 @@ class Ledger(Variants):
         for experiment_id in self.ids.values():
             runs = self.variant_runs(experiment_id) or self.seed_runs(experiment_id)
             names = sorted({name for run in runs.values() for name in run.data.metrics})
-            note = f"[Charts of all arms side by side]({charts(experiment_id)})"
+            note = (
+                f"[Charts of all arms side by side]({charts(experiment_id)}), "
+                f"[seeds grouped by arm]({grouped(experiment_id)})"
+            )
             with self.writing():
                 found = self.client.get_experiment(experiment_id)
                 title = str(found.tags.get(NOTE, "")).rpartition(" | ")[2]
                 tags = {
-                    NOTE: note if title in ("", note) else f"{note} | {title}",
+                    NOTE: note if not title or title[0] == "[" else f"{note} | {title}",
                     TAG: encode(view_state(names, of=_level(runs))),
+                    GROUPED_TAG: encode(grouped_state()),
                 }
                 for key, value in tags.items():
                     if found.tags.get(key) != value:

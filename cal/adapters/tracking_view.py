@@ -17,6 +17,8 @@ from cal.adapters.tracking_rows import Address
 
 KEY = "cal"
 TAG = f"mlflow.sharedViewState.{KEY}"
+GROUPED = "grouped"  # key of the view of seeds grouped by arm
+GROUPED_TAG = f"mlflow.sharedViewState.{GROUPED}"
 CHARTS = "workflowType=machine_learning&compareRunsMode=CHART"
 COLOURS = (  # of arms in the order of the plan: MLflow's own repeat within a handful of runs
     *("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5"),
@@ -129,6 +131,28 @@ def decode(text: str) -> dict[str, Any]:
         raise ValueError(f"view state: given {kind!r}; allowed: deflate;BASE64")
     state: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(body)))
     return state
+
+
+def grouped_state() -> dict[str, Any]:
+    """The state of a runs page: seeds folded under their arm, the mean beside it, best first."""
+    return {
+        "searchFilter": level("seed"),
+        "groupBy": {
+            "aggregateFunction": "average",
+            "groupByKeys": [{"mode": "tag", "groupByData": "cal.variant"}],
+        },
+        "runsHiddenMode": "SHOW_ALL",
+        "orderByKey": "metrics.`test/robust/accuracy`",
+        "orderByAsc": False,
+        "selectedColumns": ["metrics.`test/clean/accuracy`", "metrics.`test/robust/accuracy`"],
+    }
+
+
+def grouped(experiment: str) -> str:
+    """The part of the address that opens an experiment's seeds grouped by arm."""
+    return (
+        f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={GROUPED}"
+    )
 
 
 def charts(experiment: str) -> str:

@@ -104,6 +104,7 @@ def test_the_view_and_its_link_are_kept_with_the_experiment(home: Path) -> None:
     assert keys == ["test/clean/accuracy", "val/accuracy"]
     note = tags["mlflow.note.content"]
     assert note.startswith("[Charts of all arms side by side](#/experiments/")
+    assert "[seeds grouped by arm](#/experiments/" in note
     assert note.endswith(") | one regime")
 
 

@@ -25,15 +25,3 @@ def test_a_missing_browser_is_one_line() -> None:
     done = python(blocked + "with screenshots.browser(): pass")
     assert done.returncode == 1
     assert done.stderr == "selenium: not installed; pip install selenium\n"
-
-
-def test_the_grouped_view_survives_its_tag() -> None:
-    code = """
-import screenshots
-from cal.adapters.tracking_view import decode, encode
-state = screenshots.grouped()
-assert decode(encode(state)) == state
-assert state["groupBy"]["groupByKeys"] == [{"mode": "tag", "groupByData": "cal.variant"}]
-"""
-    done = python(code)
-    assert done.returncode == 0, done.stderr

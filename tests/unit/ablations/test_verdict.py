@@ -126,8 +126,8 @@ def test_mechanisms_and_their_interactions(summary: Any) -> None:
 
 def test_both_deltas_and_the_budget_of_a_re_tuning(summary: Any) -> None:
     assert said(summary, "views: Each at its best") == (
-        "views: Each at its best (12 trials each), cal against joint (exploratory): undecided clean, "
-        "better under noise (+0.40 +- 0.60 / +4.00 +- 0.80); with the same hyperparameters "
+        "views: Each at its best (12 trials each), cal against joint (exploratory): undecided "
+        "clean, better under noise (+0.40 +- 0.60 / +4.00 +- 0.80); with the same hyperparameters "
         "+2.00 +- 0.50 / +4.00 +- 0.80."
     )
 
