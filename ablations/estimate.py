@@ -181,6 +181,35 @@ def _parts(steps: int, size: Size) -> str:
     return f"{steps} steps of {each}, evaluation {size.evaluate_s:.2f} s"
 
 
+def beyond(
+    plan: Plan, sizes: Mapping[Network, Size], *, places: int, trials: int | None
+) -> Iterator[str]:
+    """Lines: at most what re-tuning (``trials`` of each arm) and the plan's later looks add."""
+    first: dict[tuple[str, str], Run] = {}
+    by_hash = {(run.regime, run.hash): run for run in plan.runs}
+    for (regime, arm), hashes in plan.cells.items():
+        first[regime, arm] = by_hash[regime, hashes[0]]
+    if trials:
+        each = {key: trials * plan.tuning.seeds + len(plan.seeds[key[0]]) for key in first}
+        asked = {key: n for key, n in each.items() if key[1] in plan.tuning.arms}
+        what = f"re-tuning, {trials} trials of {len(plan.tuning.arms)} arms and each at its best"
+        yield _more(what, [(first[key].config, n) for key, n in asked.items()], sizes, places)
+    if plan.looks:
+        left = {r: numbers[-1] - len(plan.seeds[r]) for r, numbers in plan.looks.items()}
+        distinct = {(run.regime, run.hash): run for run in first.values()}.values()
+        counts = [(run.config, left[run.regime]) for run in distinct]
+        yield _more("seeds until resolved, if nothing is settled before", counts, sizes, places)
+
+
+def _more(
+    what: str, counts: Sequence[tuple[Config, int]], sizes: Mapping[Network, Size], places: int
+) -> str:
+    runs = sum(n for _, n in counts)
+    known = [(c, n) for c, n in counts if network_of(c) in sizes]
+    seconds = sum(n * seconds_of(c, sizes[network_of(c)]) for c, n in known)
+    return f"  {what}: at most {runs} runs more, about {_clock(seconds / places)}"
+
+
 def _clock(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -152,6 +152,8 @@ def _dry_run(plan: "Plan", options: argparse.Namespace) -> int:
         plan.runs, sizes, places=here.places, price=options.price, gpus=here.gpus
     )
     print(*lines, sep="\n")
+    for line in estimate.beyond(plan, sizes, places=here.places, trials=options.tune_trials):
+        print(line)
     return cli.DONE
 
 

@@ -1,13 +1,14 @@
 """The forecast by hand, and the dry run as a user gives it: without Ray, MLflow or a ledger."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ablations import full
-from ablations.estimate import described, forecast, here, measured, seconds_of
+from ablations.estimate import beyond, described, forecast, here, measured, seconds_of
 from ablations.plan import Run, make_plan
 from ablations.study import read_study
 from ablations.units import network_of
@@ -115,3 +116,20 @@ def test_a_price_is_a_number(price: str) -> None:
     line = f"--price: given {price}; allowed: 0 or more"
     with pytest.raises(ConfigError, match=line):
         full.parser().parse_args([f"--price={price}"])
+
+
+def test_what_re_tuning_and_later_looks_add_at_most_by_hand(tmp_path: Path) -> None:
+    """Half fraction of three factors and joint: 5 arms, of which bottleneck and joint are compared.
+    4 trials x 3 seeds x 2 arms x 2 regimes = 48, and each at its best on 2 + 3 seeds: 10 more. To 6
+    seeds 4 and 3 more of each distinct arm.
+    """
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL, encoding="utf-8")
+    plan = replace(make_plan(read_study(str(path))), looks={"hw20": (2, 6), "more": (3, 6)})
+    sizes = {network_of(plan.runs[0].config): Size(4, 8, 0.010, "", 0.7)}
+    distinct = {r: len({run.hash for run in plan.runs if run.regime == r}) for r in plan.regimes}
+    each = [distinct["hw20"] // 2, distinct["more"] // 3]
+    lines = list(beyond(plan, sizes, places=2, trials=4))
+    assert lines[0].startswith("  re-tuning, 4 trials of 2 arms and each at its best: at most 58 ")
+    assert f"at most {4 * each[0] + 3 * each[1]} runs more" in lines[1]
+    assert list(beyond(make_plan(read_study(str(path))), sizes, places=2, trials=None)) == []
