@@ -221,7 +221,8 @@ def _tuning(summary: Tree) -> str:
         f"sampler ({first.get('sampler', 'not named')}), {first.get('trials', '?')} trials of "
         f"{_count(first.get('seeds'))} seeds and the same training budget, over the nuisance "
         "hyperparameters it has, selected on the selection split; then it was trained on fresh "
-        "seeds and evaluated on the report part."
+        "seeds and evaluated on the report part. Each arm had one search, whose luck is not in the "
+        "intervals."
     )
 
 

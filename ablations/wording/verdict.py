@@ -190,6 +190,11 @@ def _tuned(regime: Tree, margin: float | None) -> Iterator[str]:
             f"{brief(best, margin=margin)} ({pair(best)}); with the same hyperparameters "
             f"{pair(same)}."
         )
+    if tuning.get("contrasts"):
+        yield (
+            "Each arm had one search: the intervals at its best count seeds, not the luck of that "
+            "search."
+        )
 
 
 def _failures(regime: Tree) -> Iterator[str]:
