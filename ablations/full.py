@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.dry_run:
         return _dry_run(plan, options)
     out = home.resolve(options.out)
-    from ablations.report import check_out
+    from ablations.writing import check_out
     from cal.adapters.tracking import hidden, is_new, open_ledger
 
     uri = home.tracking_uri()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations import report, tuning, wording
+from ablations import tuning, wording, writing
 from ablations.plan import Plan, from_json, to_json
 from ablations.rows import Row, rows_of
 from ablations.summary import analyse
@@ -62,14 +62,14 @@ def tell(
     command: str,
     begun: float | None = None,
     outcome: "Outcome | None" = None,
-    over: report.Over = map,
+    over: writing.Over = map,
 ) -> Tree:
     """Judge, aggregate over seeds and report -> the summary. ``begun``: monotonic seconds;
     ``over``: the map that draws figures, one that works ahead begins at once.
     """
     entries = entries_in(plan, ledger)
     rows = rows_of(plan, entries)
-    provenance = report.provenance_of(
+    provenance = writing.provenance_of(
         command=command,
         git=(entry.tags.get("cal.git", "") for entry in entries),
         wall_s=None if begun is None else round(time.monotonic() - begun, 1),
@@ -79,14 +79,14 @@ def tell(
     summary, effects = analyse(plan, rows, runs=runs, provenance=provenance, outcome=outcome)
     curves = {(r, a): ledger.means(r, a, hashes=h) for (r, a), h in plan.cells.items()}
     curves = {key: lines for key, lines in curves.items() if lines}
-    drawn = report.drawn(summary, curves, over=over)  # while the ledger is written
+    drawn = writing.drawn(summary, curves, over=over)  # while the ledger is written
     cli.say("aggregating over seeds")
     for (regime, arm), hashes in plan.cells.items():
         shown = effects_shown(summary, regime, arm)
         ledger.aggregate(regime, arm, hashes=hashes, effects=shown)
     cli.say("writing the report")
-    ledger.keep(report.PROVENANCE, json.dumps(provenance))
-    names = report.write_report(summary, effects, rows, drawn, out=out)
+    ledger.keep(writing.PROVENANCE, json.dumps(provenance))
+    names = writing.write_report(summary, effects, rows, drawn, out=out)
     ledger.report({name: out / name for name in names}, note=wording.note(summary))
     return summary
 
@@ -95,20 +95,20 @@ def retold(study: str, ledger: "Ledger", *, out: Path, command: str) -> Tree:
     """The report of a study again, from the ledger alone: the same but for its date."""
     plan = from_json(ledger.plan(study))
     entries, curves = ledger.rows(study), ledger.curves(study)
-    kept = {name: ledger.kept(study, name) for name in (report.PROVENANCE, tuning.FILE)}
-    first = kept[report.PROVENANCE]
-    provenance = json.loads(first) if first else report.provenance_of(command=command)
+    kept = {name: ledger.kept(study, name) for name in (writing.PROVENANCE, tuning.FILE)}
+    first = kept[writing.PROVENANCE]
+    provenance = json.loads(first) if first else writing.provenance_of(command=command)
     searched = kept[tuning.FILE]
     rows = rows_of(plan, entries)
     summary, effects = analyse(
         plan,
         rows,
         runs=samples_in(plan, entries, ledger),
-        provenance=provenance | {"date": report.now()},
+        provenance=provenance | {"date": writing.now()},
         outcome=tuning.from_json(searched) if searched else None,
     )
-    drawn = report.drawn(summary, curves, over=map)
-    report.write_report(summary, effects, rows, drawn, out=out)
+    drawn = writing.drawn(summary, curves, over=map)
+    writing.write_report(summary, effects, rows, drawn, out=out)
     return summary
 
 

@@ -31,7 +31,9 @@ def answer_table(summary: Mapping[str, Any]) -> Table:
                 verdict_words(clean, robust),
                 end_section=i == len(contrasts) - 1,
             )
-    table.caption = "* primary; the others are exploratory. Undecided: the interval holds 0."
+    table.caption = (
+        "* primary, corrected over all of them; the others are exploratory. Undecided: not settled."
+    )
     return table
 
 

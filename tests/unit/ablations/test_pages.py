@@ -15,7 +15,7 @@ from ablations.charts import still
 from ablations.pages.html import LARGEST
 from ablations.pages.latex import escape, latex
 from ablations.pages.table import Cell, Column, Table
-from ablations.report import drawn, faces
+from ablations.writing import drawn, faces
 from tests.unit.ablations.pages import Page
 
 SECTIONS = [

@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 
 from ablations import report
-from ablations.report import check_out, drawn, provenance_of, write_report
 from ablations.rows import Row
 from ablations.summary import analyse, summarise
 from ablations.terminal import answer_table
+from ablations.writing import check_out, drawn, provenance_of, write_report
 from cal.config import ConfigError
 from tests.unit.ablations.pages import Page
 
