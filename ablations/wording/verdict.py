@@ -105,11 +105,14 @@ def control_of(regime: Tree, contrast: Tree) -> str | None:
 
 
 def _guidance(regime: Tree, margin: float | None) -> Iterator[str]:
-    """Every declared contrast with a control, by arm; what they do not show is said too."""
+    """Every declared contrast with a control, by arm; what they do not show is said too. Arms at
+    their best are told with the re-tuning.
+    """
+    tuned = {arm["tuned_arm"] for arm in ((regime.get("tuning") or {}).get("arms") or {}).values()}
     claims: dict[str, list[tuple[str, Tree]]] = {}
     for contrast in regime["contrasts"]:
         kind = control_of(regime, contrast)
-        if kind is not None:
+        if kind is not None and contrast["arm"] not in tuned:
             claims.setdefault(contrast["arm"], []).append((kind, contrast))
     for arm, found in claims.items():
         groups: dict[str, list[str]] = {}
