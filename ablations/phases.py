@@ -14,6 +14,7 @@ from ablations.tuning import Outcome
 from ablations.tuning_execute import Runner
 from ablations.tuning_search import tune
 from cal import cli
+from cal.config import ConfigError
 
 if TYPE_CHECKING:
     from ablations.workplace import Workplace
@@ -22,13 +23,31 @@ if TYPE_CHECKING:
 
 def opened(plans: Plans, ledger: "Ledger") -> Plan:
     """Lay the study out; what it declares anew once results are there is kept in its plans."""
-    plan = plans.now()
-    text = ledger.kept_plan(plan.study)
-    begin(plan, ledger)
-    entries = (row for regime in plan.regimes for row in ledger.entries(regime).values())
-    if text and any(row.status == "FINISHED" for row in entries):
-        plans.revisions = revisions(from_json(text), plan)
+    plans.revisions = _revised(plans.now(), ledger.kept_plan(plans.study.name))
+    plan = _laid_out(plans, ledger)
+    if not any(row.status == "FINISHED" for row in entries_in(plan, ledger)):
+        plans.revisions = ()  # there was nothing to look at
     return plans.now()
+
+
+def _revised(plan: Plan, earlier: str) -> tuple[str, ...]:
+    if not earlier:
+        return ()
+    try:
+        return revisions(from_json(earlier), plan)
+    except (ConfigError, TypeError, KeyError):
+        return ("the plan of an earlier version, which this one cannot read",)
+
+
+def _laid_out(plans: Plans, ledger: "Ledger") -> Plan:
+    """The plan as things stand, in the ledger: laid out again only where it changed, since that
+    reads every row.
+    """
+    plan = plans.now()
+    if plan != plans.begun:
+        begin(plan, ledger)
+        plans.begun = plan
+    return plan
 
 
 def tuned(plans: Plans, ledger: "Ledger", place: "Workplace") -> Outcome:
@@ -47,8 +66,7 @@ def trained(plans: Plans, ledger: "Ledger", place: "Workplace") -> Plan:
     """Train what the ledger lacks, and more seeds while a primary comparison has no verdict."""
     tried = set[tuple[str, str]]()  # what failed is not trained again by the same command
     while True:
-        plan = plans.now()
-        begin(plan, ledger)
+        plan = _laid_out(plans, ledger)
         lacking = missing(plan, ledger)
         runs = [run for run in lacking if (run.regime, run.hash) not in tried]
         if runs:

@@ -25,6 +25,7 @@ class Plans:
         self.looks: dict[str, tuple[int, ...]] = {}
         self.omitted = tuple(name for name in study.regimes if name not in self.study.regimes)
         self.revisions: tuple[str, ...] = ()
+        self.begun: Plan | None = None  # as the ledger has it
         if options.until_resolved:
             counts = {name: len(seeds) for name, seeds in self.now().seeds.items()}
             block, most = options.block or until.BLOCK, options.max_seeds or until.MOST

@@ -81,3 +81,21 @@ def test_more_seeds_than_the_study_has_are_asked_for_properly(tmp_path: Path) ->
     )
     alone = run(*study, "--max-seeds", "9", home=home)
     assert alone.stderr == "--max-seeds: given without --until-resolved; allowed: with it\n"
+
+
+def test_what_is_declared_anew_after_results_is_told_on_the_first_screen(done: Any) -> None:
+    """Last, since it changes the study: another margin, and no looks."""
+    folder, _ = done
+    changed = folder / "changed.yaml"
+    changed.write_text(STUDY + "analysis: {margin: 0.02}\n", encoding="utf-8")
+    taken = len(summary(folder / "out")["regimes"]["hw20"]["seeds"])
+    words = ("--config", changed, "--seeds", str(taken), "--out", folder / "changed")
+    again = run("ablations.full", *words, home=folder / "home")
+    assert again.returncode == 0, again.stderr
+    found = summary(folder / "changed")
+    assert found["family"]["revisions"] == [
+        "margin was 0.005 and is 0.02",
+        f"hw20: the looks were planned at 3, 5 seeds and are at {taken}",
+    ]
+    assert any("Declared anew once results were there" in line for line in found["verdict"])
+    assert found["regimes"]["hw20"]["tuning"] is None  # this plan has no tuned arms
