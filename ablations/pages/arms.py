@@ -147,7 +147,7 @@ def sweeps(summary: Tree) -> Table | None:
                 for place in CONDITIONS:
                     key = f"{name}|{entry['arm']}"
                     row.append(of_sample({}, entry[place], key=key, seeds=regime["seeds"]))
-                    if entry["level"] == sweep["reference"]:
+                    if entry["arm"] == sweep["reference"]:
                         row.append(Cell("itself", "none"))
                     else:
                         versus = find(entry, "versus", place)

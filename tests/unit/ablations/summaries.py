@@ -30,6 +30,7 @@ KINDS = [
     for target in ("single", "half", "all")
 ]
 MARGIN = 0.005
+BRIEF = ("difference", "half_width", "low", "high", "t", "p", "n", "dropped", "better", "verdict")
 
 
 def sample(mean: float | None, *, sd: float = 0.01, n: int = 8) -> Tree:
@@ -64,21 +65,29 @@ def effect(difference: float, half: float, **more: Any) -> Tree:
         "d": {"value": difference / half, "low": -0.1, "high": 1.5},
         "improvement": {"probability": 0.9, "low": 0.6, "high": 0.98},
         "two_way": [low - 0.01, high + 0.01],
-        "mcnemar": {"only_arm": [9] * 8, "only_reference": [4] * 8, "p": [0.2] * 8},
+        "mcnemar": {"only_arm": 9.0, "only_reference": 4.0, "p": [0.2] * 8},
         "minimum_detectable": 0.006,
         "seeds_for_margin": 21,
+        "seeds": SEEDS,
         "failures": {"arm": 0, "reference": 0},
+        "alpha": 0.05,
         "reason": "",
     }
     return found | more
 
 
+def brief(difference: float, half: float) -> Tree:
+    """Without what only contrasts show."""
+    return {key: value for key, value in effect(difference, half).items() if key in BRIEF}
+
+
 def contrast(arm: str, reference: str, label: str, random: Random) -> Tree:
     difference = GAIN.get(arm, 0.0) - GAIN.get(reference, 0.0)
     more = {"p_adjusted": 0.012, "p_equivalent_adjusted": 0.5} if label == "primary" else {}
+    lower = {"better": "lower"}
 
     def one(size: float, half: float = 0.004) -> Tree:
-        return effect(size + random.uniform(-1e-4, 1e-4), half, **more)
+        return effect(size + random.uniform(-1e-4, 1e-4), half)
 
     return {
         "name": f"{arm} - {reference}",
@@ -86,18 +95,18 @@ def contrast(arm: str, reference: str, label: str, random: Random) -> Tree:
         "reference": reference,
         "label": label,
         "pairing": "paired",
-        "clean": one(difference, 0.003),
-        "robust": one(2 * difference),
+        "clean": one(difference, 0.003) | more,
+        "robust": one(2 * difference) | more,
         "metrics": {
             "macro_f1": {"clean": one(difference), "robust": one(2 * difference)},
-            "nll": {"clean": one(-difference) | {"better": "lower"}, "robust": one(-difference)},
-            "ece": {"clean": one(-difference) | {"better": "lower"}, "robust": one(-difference)},
+            "nll": {"clean": one(-difference) | lower, "robust": one(-difference) | lower},
+            "ece": {"clean": one(-difference) | lower, "robust": one(-difference) | lower},
         },
-        "drop": one(-difference) | {"better": "lower"},
+        "drop": one(-difference) | lower,
         "area": {kind: one(difference) for kind in KINDS},
         "noise": {"gaussian-single-0.5": one(difference), "missing-single": one(difference)},
         "per_class": [
-            {"class": f"class {i}", "difference": d, "low": d - 0.02, "high": d + 0.02}
+            {"class": i, "difference": d, "low": d - 0.02, "high": d + 0.02}
             for i in range(4)
             for d in (difference + random.uniform(-0.02, 0.02),)
         ],
@@ -129,12 +138,10 @@ def variant(regime: str, arm: str, random: Random) -> Tree:
             for kind in KINDS
         },
         "reliability": [
-            {"confidence": None, "accuracy": None, "share": 0.0}
-            if i < 2
-            else {"confidence": i / 10 + 0.05, "accuracy": i / 10 + 0.03, "share": 0.1}
-            for i in range(10)
+            {"confidence": i / 10 + 0.05, "accuracy": i / 10 + 0.03, "share": 0.125}
+            for i in range(2, 10)
         ],
-        "per_class": [{"class": f"class {i}", "recall": sample(0.9)} for i in range(4)],
+        "per_class": [{"class": i, "recall": sample(0.9)} for i in range(4)],
         "overrides": {"cal": {"contribution": {"control": "reversed"}}}
         if arm == "reversed-full"
         else {},
@@ -154,63 +161,69 @@ def variant(regime: str, arm: str, random: Random) -> Tree:
 
 def versus(arm: str) -> Tree:
     return {
-        other: effect(GAIN.get(arm, 0.0) - GAIN.get(other, 0.0), 0.004)
+        other: brief(GAIN.get(arm, 0.0) - GAIN.get(other, 0.0), 0.004)
         for other in ("joint", "joint-probe", "symmetric")
         if other != arm
     }
 
 
 def factorial() -> Tree:
+    def word(*factors: str, size: float) -> Tree:
+        return {"factors": list(factors), "aliases": [], **brief(size, 0.004)}
+
     table = {
-        "main": [{"factors": [f], **effect(0.01 * i, 0.004)} for i, f in enumerate(FACTORS)],
+        "main": [word(f, size=0.01 * i) for i, f in enumerate(FACTORS)],
         "interactions": [
-            {"factors": ["metric", "bottleneck"], **effect(-0.012, 0.004)},
-            {"factors": ["metric", "acceleration"], **effect(0.001, 0.004)},
-            {"factors": list(FACTORS), **effect(0.0, 0.004)},
+            word("metric", "bottleneck", size=-0.012),
+            word("metric", "acceleration", size=0.001),
+            word(*FACTORS, size=0.0),
         ],
         "shapley": [
             {"factor": f, "mean": 0.01 * i, "low": 0.01 * i - 0.003, "high": 0.01 * i + 0.003}
             | {"share": i / 3}
             for i, f in enumerate(FACTORS)
         ],
-        "total": effect(0.03, 0.005),
+        "total": brief(0.03, 0.005),
     }
     return {"clean": table, "robust": table}
 
 
 def sweeps() -> list[Tree]:
-    def level(value: Any, gain: float) -> Tree:
+    def level(name: str, value: Any, gain: float) -> Tree:
         return {
             "level": value,
-            "arm": f"alpha={value}",
+            "arm": f"{name}={value}",
             "clean": sample(0.9 + gain),
             "robust": sample(0.7 + gain),
-            "versus": {"clean": effect(gain, 0.004), "robust": effect(gain, 0.004)},
+            "versus": {"clean": brief(gain, 0.004), "robust": brief(gain, 0.004)},
         }
 
     return [
-        {"name": "alpha", "field": "cal.acceleration.alpha", "reference": 1}
-        | {"levels": [level(a, 0.01 * a) for a in (0, 0.5, 1, 2)]},
-        {"name": "beta", "field": None, "reference": "low"}
-        | {"levels": [level("low", 0.0), level("high", 0.02)]},
+        {"name": "alpha", "field": "cal.acceleration.alpha", "reference": "alpha=1"}
+        | {"levels": [level("alpha", a, 0.01 * a) for a in (0, 0.5, 1, 2)]},
+        {"name": "beta", "field": "", "reference": "beta=low"}
+        | {"levels": [level("beta", "low", 0.0), level("beta", "high", 0.02)]},
     ]
 
 
 def tuning() -> Tree:
     def arm(name: str, edge: list[str]) -> Tree:
         return {
-            "tuned_arm": f"{name}@tuned",
+            "tuned_arm": f"{name}:tuned",
             "budget": {"trials": 12, "runs": 36, "epochs": 3600, "train_s": 211.5},
             "best": {"optim.lr": 0.08, "gamma": 1},
             "default": {"optim.lr": 0.05, "gamma": 1},
+            "best_trial": 3,
+            "default_score": 0.935,
+            "default_fresh_score": 0.93,
             "search_score": 0.94,
             "fresh_score": 0.931,
             "optimism": 0.009,
             "edges": edge,
-            "history": [[i, None if i == 4 else 0.9 + 0.003 * (i % 5)] for i in range(12)],
+            "history": [[i, 0.0 if i == 4 else 0.9 + 0.003 * (i % 5)] for i in range(12)],
         }
 
-    sides = {"clean": effect(0.02, 0.005), "robust": effect(0.04, 0.008)}
+    sides = {"clean": brief(0.02, 0.005), "robust": brief(0.04, 0.008)}
     return {
         "space": "nuisance",
         "sampler": "TPE",
@@ -220,7 +233,7 @@ def tuning() -> Tree:
         "arms": {"cal": arm("cal", []), "joint": arm("joint", ["optim.lr at its upper edge"])},
         "contrasts": [
             {"name": "cal - joint", "arm": "cal", "reference": "joint"}
-            | {"same": sides, "tuned": {"clean": effect(0.004, 0.006), "robust": sides["robust"]}}
+            | {"same": sides, "tuned": {"clean": brief(0.004, 0.006), "robust": sides["robust"]}}
         ],
     }
 
@@ -233,7 +246,7 @@ def regime(name: str, random: Random) -> Tree:
         "answer": ["cal is better than joint."],
         "limits": "8 paired seeds.",
         "samples": 400,
-        "classes": [f"class {i}" for i in range(4)],
+        "classes": 4,
         "variants": {arm: variant(name, arm, random) for arm in ARMS},
         "contrasts": [contrast(*words, random) for words in CONTRASTS],
         "factorial": factorial(),
@@ -264,15 +277,19 @@ def full_summary() -> Tree:
         | {"aliases": [["metric", "acceleration x bottleneck"]]},
         "split": {"kind": "fixed", "interval": "paired t", "why": "The report split is fixed."},
         "family": {"size": 8, "procedure": "Holm-Shaffer step-down", "scope": "primary contrasts"}
-        | {"tests": [["views", "cal - joint", "clean"]]},
-        "sequential": {"looks": {"views": [4, 8]}, "max_seeds": 8, "block": 4, "stopped": "all"},
+        | {"tests": [["views", "cal - joint", "clean"]], "revisions": []},
+        "selection": ["last"],
+        "sequential": {"looks": {"views": [4, 8]}, "max_seeds": 8, "block": 4}
+        | {"taken": {"views": 8}},
         "over_regimes": [
             {"contrast": "cal - joint", "condition": "clean"}
+            | {"regimes": list(REGIMES), "left_out": []}
             | {"refused": "2 regimes carry no model over regimes; it needs 5."}
         ],
         "published": [
             {"method": "CAL", "data": "handwritten", "accuracy": 0.98, "source": "a table"}
-            | {"comparable": False, "differences": ["200 labels per class, here 20"]}
+            | {"regime": "views", "comparable": False}
+            | {"differences": ["200 labels per class, here 20"]}
         ],
         "verdict": [],
         "methods": [],

@@ -125,6 +125,9 @@ def test_robustness_has_a_panel_for_each_kind_and_an_arm_once(summary: Any, curv
 
 
 def test_empty_bins_of_a_reliability_curve_are_left_out(summary: Any, curves: Any) -> None:
+    empty = {"confidence": None, "accuracy": None, "share": 0.0}
+    for variant in summary["regimes"]["views"]["variants"].values():
+        variant["reliability"].insert(0, empty)
     panel = charts(summary, curves)["reliability"].panels[0]
     assert panel.diagonal
     assert [p.at for p in panel.series[0].points] == pytest.approx(list(range(25, 100, 10)))
@@ -147,6 +150,8 @@ def test_levels_that_are_no_numbers_stand_by_name(summary: Any, curves: Any) -> 
 
 
 def test_a_search_shows_its_best_score_so_far(summary: Any, curves: Any) -> None:
+    for search in summary["regimes"]["views"]["tuning"]["arms"].values():
+        search["history"][4][1] = None
     line = charts(summary, curves)["searches"].panels[0].series[0].points
     values = [p.value for p in line]
     assert values == sorted(values)

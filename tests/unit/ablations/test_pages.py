@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from ablations.charts import still
+from ablations.pages import arms
 from ablations.pages.html import LARGEST
 from ablations.pages.latex import escape, latex
 from ablations.pages.table import Cell, Column, Table
@@ -113,6 +114,13 @@ def test_the_pages_say_what_must_be_said(written: dict[str, bytes]) -> None:
             "looking at views at 4, 8 seeds",
         ):
             assert said in text
+
+
+def test_the_reference_of_a_sweep_is_not_compared_with_itself(summary: Any) -> None:
+    table = arms.sweeps(summary)
+    assert table is not None
+    own = [row[0].text for row in table.rows if any(cell.text == "itself" for cell in row)]
+    assert own == ["alpha = 1", "beta = low"]
 
 
 def test_pictures_of_the_markdown_are_files(written: dict[str, bytes]) -> None:
