@@ -96,11 +96,6 @@ class ArmTuning:
         """The tree that makes the arm its tuned self; empty where the default was not beaten."""
         return tree_of(self.best) if self.best_trial else {}
 
-    @property
-    def history(self) -> list[tuple[int, float]]:
-        """(trial, score) in the order of trials."""
-        return [(trial.number, trial.score) for trial in self.trials]
-
 
 @dataclass(frozen=True)
 class Outcome:

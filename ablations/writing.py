@@ -152,9 +152,7 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def provenance_of(
-    *, command: str, git: Iterable[str] = (), wall_s: float | None = None, **more: Any
-) -> Tree:
+def provenance_of(*, command: str, git: Iterable[str] = (), wall_s: float | None = None) -> Tree:
     """Date, command, code and versions. ``git``: commits the runs were made with."""
     commits = sorted({commit for commit in git if commit})
     found = {
@@ -164,7 +162,7 @@ def provenance_of(
         "versions": {"python": platform.python_version()} | _versions(),
         "machine": f"{platform.system()} {platform.machine()}",
     }
-    return found | ({} if wall_s is None else {"wall_s": wall_s}) | more
+    return found | ({} if wall_s is None else {"wall_s": wall_s})
 
 
 def _versions() -> dict[str, str]:

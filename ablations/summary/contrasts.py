@@ -38,10 +38,10 @@ def contrast(
     for condition in CONDITIONS:
         if metric(condition) in found and not same:
             found[metric(condition)] |= sampled(a, b, condition, runs, rules)
-    missing = effects(a, b, [metric("absent")], rules=rules)[metric("absent")]
 
     def of(condition: str, kind: str = "accuracy") -> Tree:
-        return found.get(metric(condition, kind), missing)
+        name = metric(condition, kind)
+        return found[name] if name in found else effects(a, b, [name], rules=rules)[name]
 
     def within(prefix: str) -> Tree:
         names = dict.fromkeys(name.split("/")[1] for name in found)

@@ -64,7 +64,7 @@ def _arm(evidence: Evidence, found: ArmTuning, objective: str) -> Tree:
         "fresh_score": fresh,
         "optimism": None if fresh is None else found.search_score - fresh,
         "edges": list(found.edges),
-        "history": [list(point) for point in found.history],
+        "history": [[t.number, None if t.failed else t.score] for t in found.trials],
     }
 
 

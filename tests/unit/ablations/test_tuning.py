@@ -197,7 +197,7 @@ def test_the_best_trial_is_found_and_its_values_are_told() -> None:
     assert found.best["optim.lr"] == pytest.approx(0.0295, abs=1e-4)
     assert found.search_score == pytest.approx(0.9 - abs(math.log(0.0295 / 0.03)) / 10, abs=1e-3)
     assert found.default_score == pytest.approx(0.9 - math.log(5 / 3) / 10)
-    assert found.history[0] == (0, found.default_score)
+    assert (found.trials[0].number, found.trials[0].score) == (0, found.default_score)
     assert found.overrides["optim"]["lr"] == found.best["optim.lr"]
 
 
@@ -240,7 +240,7 @@ def test_equal_runs_are_run_once() -> None:
     outcome = tuned(cluster=cluster, arms=("joint", "idle"))
     asked = [(run.regime, run.hash) for runs in cluster.rounds for run in runs]
     assert len(asked) == len(set(asked)) == 10 * 3 * 3
-    assert outcome.of("b", "joint").history == outcome.of("b", "idle").history
+    assert outcome.of("b", "joint").trials == outcome.of("b", "idle").trials
     assert outcome.of("b", "idle").budget.runs == 30
 
 
