@@ -163,6 +163,7 @@ def test_a_batch_that_cannot_be_is_named_with_its_arm_before_anything_runs(
     home: Path, tmp_path: Path
 ) -> None:
     text = TINY.replace("{method: joint}", "{method: joint, train: {batch: 5000}}")
+    text = text.replace("reference: joint}", "reference: joint, unpaired: true}")
     done = run("ablations.full", "--config", small_study(tmp_path, text), home=home)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
