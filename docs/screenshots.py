@@ -77,6 +77,14 @@ class Browser:
         self.driver.find_element("xpath", f"//*[text()='{text}']").click()
         self.settle()
 
+    def hide(self, start: str) -> None:
+        """Blank the lines that begin so: MLflow shows folders of this machine."""
+        script = """for (const e of document.querySelectorAll("div, span, p")) {
+            const text = e.textContent.trim();
+            if (text.startsWith(arguments[0]) && text.length < 300) e.style.visibility = "hidden";
+        }"""
+        self.driver.execute_script(script, start)
+
     def overflow(self) -> int:
         """How many pixels of the page stick out to the right; 0 is right."""
         script = "const e = document.documentElement; return e.scrollWidth - e.clientWidth"
@@ -162,6 +170,8 @@ def mlflow(page: Browser, server: str, study: str) -> Iterator[tuple[str, bytes]
             # roll that table: MLflow 3.17 shifts names against values
             page.click("Visualizations")
             page.click("Run details")
+        if name == "report":
+            page.hide("Path:")
         yield f"mlflow-{name}.png", page.picture()
     print(f"MLflow: experiments of {study}, regime {regime}")
 
