@@ -75,6 +75,7 @@ def _regime(summary: Tree, name: str) -> Iterator[str]:
             yield beside
     yield from _mechanisms(regime, margin)
     yield from _guidance(regime, margin)
+    yield from _others(regime, margin)
     yield from _tuned(regime, margin)
     yield from _failures(regime)
     if not asked(regime):
@@ -123,6 +124,23 @@ def _guidance(regime: Tree, margin: float | None) -> Iterator[str]:
         parts = [f"{said} against {listed(names)}" for said, names in groups.items()]
         cautions = list(_caution({kind: contrast for kind, contrast in found}))
         yield " ".join([f"Guidance by contribution, {arm}: {'; '.join(parts)}.", *cautions])
+
+
+def _others(regime: Tree, margin: float | None) -> Iterator[str]:
+    """The other declared contrasts in one sentence: no controls, no levels of a sweep, no arms at
+    their best, and not the control on the probe, which stands beside its claim.
+    """
+    tuned = {arm["tuned_arm"] for arm in ((regime.get("tuning") or {}).get("arms") or {}).values()}
+    levels = {level["arm"] for sweep in regime.get("sweeps") or () for level in sweep["levels"]}
+    found = [
+        f"{c['arm']} against {c['reference']} {brief(c, margin=margin)} ({pair(c)})"
+        for c in regime["contrasts"]
+        if c["label"] != "primary"
+        and control_of(regime, c) is None
+        and not {c["arm"], c["reference"]} & (tuned | levels | {"joint-probe"})
+    ]
+    if found and any(c["label"] == "primary" for c in regime["contrasts"]):
+        yield f"Beside that (exploratory): {'; '.join(found)}."
 
 
 def _caution(found: Mapping[str, Tree]) -> Iterator[str]:

@@ -187,3 +187,12 @@ def test_methods_cite_what_was_used_and_nothing_else(summary: Any) -> None:
 )
 def test_numbers_in_words(found: str, expected: str) -> None:
     assert found == expected
+
+
+def test_other_declared_contrasts_stand_in_one_sentence(summary: Any) -> None:
+    """Controls and the one on the probe are told elsewhere."""
+    plain = contrast_of(summary, "cal - joint") | {"label": "exploratory", "reference": "none"}
+    summary["regimes"]["views"]["contrasts"].append(plain)
+    line = said(summary, "views: Beside that (exploratory): ")
+    assert line.endswith("cal against none better (+3.01 +- 0.30 / +5.99 +- 0.40).")
+    assert line.count("against") == 1
