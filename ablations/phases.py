@@ -2,41 +2,33 @@
 does what is missing.
 """
 
+import json
 from typing import TYPE_CHECKING
 
 from ablations import summary, tuning, until
 from ablations.execute import missing
-from ablations.plan import Plan, from_json
+from ablations.plan import Plan
 from ablations.plans import Plans
-from ablations.revisions import revisions
+from ablations.revisions import FILE, declared, revisions
 from ablations.telling import begin, entries_in, rows_in, samples_in
 from ablations.tuning import Outcome
 from ablations.tuning_execute import Runner
 from ablations.tuning_search import tune
 from cal import cli
-from cal.config import ConfigError
 
 if TYPE_CHECKING:
     from ablations.workplace import Workplace
     from cal.adapters.tracking_ledger import Ledger
 
 
-def opened(plans: Plans, ledger: "Ledger") -> Plan:
-    """Lay the study out; what it declares anew once results are there is kept in its plans."""
-    plans.revisions = _revised(plans.now(), ledger.kept_plan(plans.study.name))
+def opened(plans: Plans, ledger: "Ledger", *, trials: int | None) -> Plan:
+    """Lay the study out; what it declares anew since it was reported is kept in its plans."""
     plan = _laid_out(plans, ledger)
-    if not any(row.status == "FINISHED" for row in entries_in(plan, ledger)):
-        plans.revisions = ()  # there was nothing to look at
+    text = ledger.kept(plan.study, FILE)
+    plans.revisions = revisions(json.loads(text) if text else None, declared(plan, trials=trials))
+    if trials is None and ledger.kept(plan.study, tuning.FILE):
+        cli.say("re-tuning of an earlier call is left out; --tune-trials N shows it")
     return plans.now()
-
-
-def _revised(plan: Plan, earlier: str) -> tuple[str, ...]:
-    if not earlier:
-        return ()
-    try:
-        return revisions(from_json(earlier), plan)
-    except (ConfigError, TypeError, KeyError):
-        return ("the plan of an earlier version, which this one cannot read",)
 
 
 def _laid_out(plans: Plans, ledger: "Ledger") -> Plan:
@@ -51,8 +43,8 @@ def _laid_out(plans: Plans, ledger: "Ledger") -> Plan:
 
 
 def tuned(plans: Plans, ledger: "Ledger", place: "Workplace") -> Outcome:
-    """Re-tune every compared arm at an equal budget (``options.tune_trials``); from here on the
-    plans have the tuned arms too, and the report part is read for the first time after it.
+    """Re-tune every compared arm at an equal budget (``options.tune_trials``), on the select part;
+    from here on the plans have the tuned arms too.
     """
     plan, trials = plans.now(), place.options.tune_trials
     outcome = tune(plan, trials, Runner(ledger, plan, train=place.train), spec=plan.tuning)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablations import tuning, wording, writing
+from ablations import revisions, tuning, wording, writing
 from ablations.plan import Plan, from_json, to_json
 from ablations.rows import Row, rows_of
 from ablations.summary import analyse
@@ -86,9 +86,17 @@ def tell(
         ledger.aggregate(regime, arm, hashes=hashes, effects=shown)
     cli.say("writing the report")
     ledger.keep(writing.PROVENANCE, json.dumps(provenance))
+    _keep_declared(plan, ledger, None if outcome is None else outcome.trials)
     names = writing.write_report(summary, effects, rows, drawn, out=out)
     ledger.report({name: out / name for name in names}, note=wording.note(summary))
     return summary
+
+
+def _keep_declared(plan: Plan, ledger: "Ledger", trials: int | None) -> None:
+    """From this report on, other contrasts, seeds or configurations are a change."""
+    text = ledger.kept(plan.study, revisions.FILE)
+    now = revisions.declared(plan, trials=trials)
+    ledger.keep(revisions.FILE, json.dumps(revisions.kept(json.loads(text) if text else None, now)))
 
 
 def retold(study: str, ledger: "Ledger", *, out: Path, command: str) -> Tree:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ablations.plan import Plan, Run
 from ablations.tuning import EXPERIMENT, ArmTuning, Budget, Outcome, Spec, Trial, TuningSpec, Values
-from cal.config import Config, ConfigError
+from cal.config import Config, ConfigError, flatten
 from cal.effective import effective, run_hash
 from search_spaces.fields import laid
 from search_spaces.space import Dimension, Space, fields_for, read_space, value_of
@@ -121,6 +121,8 @@ def arms_of(plan: Plan, spec: Spec) -> tuple[str, ...]:
 
 def _check(plan: Plan, spec: Spec, seeds: Sequence[int]) -> None:
     names = [arm.name for arm in plan.arms]
+    if not arms_of(plan, spec):
+        raise ConfigError("tuning.arms: given none, and no contrast is declared; allowed: an arm")
     for name in arms_of(plan, spec):
         if name not in names:
             raise ConfigError(f"tuning.arms: given {name!r}; allowed: {', '.join(names)}")
@@ -186,17 +188,29 @@ class _Search:
         trials: int,
         sampler: Sampler,
     ) -> "_Search":
-        """The search of an arm; one with nothing to tune has its default alone."""
+        """The search of an arm, over what acts in it but does not define it. Arms of the same
+        computation have the same search. Raises ``ConfigError`` for an arm with nothing to tune: an
+        equal budget would mean nothing.
+        """
         key = plan.arm_hashes(regime, arm)[0]
         config = next(r.config for r in plan.runs if (r.regime, r.hash) == (regime, key))
         try:
-            dimensions = fields_for(space, config)
+            own = next(a for a in plan.arms if a.name == arm)
+            defining = flatten(own.tree(regime))
+            dimensions = tuple(d for d in fields_for(space, config) if d.field not in defining)
         except ConfigError as error:
             raise ConfigError(f"{error} (regime {regime}, arm {arm})") from None
-        seed = sampler_seed(plan.study, regime, arm)
+        if not dimensions:
+            raise ConfigError(
+                f"tuning.space: given {space.name}, none of whose fields may be tuned in {arm} "
+                f"(regime {regime}); allowed: one with a field for every arm of tuning.arms"
+            )
+        twin = next(
+            a.name for a in plan.arms if plan.arm_hashes(regime, a.name)[0] == key
+        )  # the first arm of this computation
+        seed = sampler_seed(plan.study, regime, twin)
         asker = sampler(dimensions, config, seed=seed, startup=STARTUP)
-        count = trials if dimensions else 1
-        return cls(regime, arm, config, dimensions, asker, count, spec.objective)
+        return cls(regime, arm, config, dimensions, asker, trials, spec.objective)
 
     @property
     def left(self) -> int:

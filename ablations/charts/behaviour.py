@@ -177,7 +177,12 @@ def interactions(summary: Tree) -> tuple[Chart, ...]:
     pairs = [(a, b) for i, a in enumerate(summary["factors"]) for b in summary["factors"][i + 1 :]]
     for name in summary["regime_order"]:
         regime = summary["regimes"][name]
-        panels = [_crossing(regime, a, b, place) for place in CONDITIONS for a, b in pairs]
+        panels = [
+            _crossing(regime, a, b, place)
+            for place in CONDITIONS
+            for a, b in pairs
+            if _balanced(regime, a, b, place)
+        ]
         chart = Chart(
             f"interactions-{name}",
             f"{name}: do the mechanisms add up?",
@@ -190,6 +195,14 @@ def interactions(summary: Tree) -> tuple[Chart, ...]:
         if chart.panels:
             charts.append(chart)
     return tuple(charts)
+
+
+def _balanced(regime: Tree, a: str, b: str, place: str) -> bool:
+    """Whether the cells can tell the pair's interaction: elsewhere means of cells would mix it with
+    what other mechanisms do.
+    """
+    entries = find(regime, "factorial", place, "interactions") or ()
+    return any(set(entry["factors"]) == {a, b} for entry in entries)
 
 
 def _crossing(regime: Tree, a: str, b: str, place: str) -> Panel:

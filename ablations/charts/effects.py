@@ -63,9 +63,8 @@ def forest(summary: Tree) -> tuple[Chart, ...]:
         _told(declared, regimes),
         filled(panels),
         rows,
-        note=f"Arm minus reference, {level} interval. Filled and bold: primary, declared before "
-        f"the data were seen; open: exploratory. Right of 0 the arm is better.{band} Each "
-        "regime has its own scale.",
+        note=f"Arm minus reference, {level} interval. Filled and bold: primary; open: exploratory. "
+        f"Right of 0 the arm is better.{band} Each regime has its own scale.",
     )
     return (chart,) if chart.panels else ()
 

@@ -82,8 +82,7 @@ def learning(summary: Tree, curves: AllCurves) -> tuple[Chart, ...]:
             f"Training loss and validation accuracy of arms over epochs in {name}.",
             filled(panels),
             columns=2,
-            note="Means over seeds. The validation part selects nothing in this study: every run "
-            "is evaluated at its last epoch.",
+            note=f"Means over seeds. {_selected(summary)}",
         )
         if chart.panels:
             charts.append(chart)
@@ -192,12 +191,21 @@ def _deltas(name: str, regime: Tree, contrasts: Any, place: str, key: str) -> Se
             c[key].get(place) or {},
             heading=f"{c['arm']} {MINUS} {c['reference']}, {KINDS[key]}, {PLACES[place]}",
             seeds=regime["seeds"] if key == "same" else (),
-            cell=f"{name}|{c['arm']}|{c['reference']}",
+            cell="|".join((name, *_arms(regime, c, key))),
             strong=key == "tuned",
         )
         for row, c in enumerate(contrasts)
     ]
     return Series(KINDS[key], kept(points), 2 + list(KINDS).index(key))
+
+
+def _arms(regime: Tree, contrast: Any, key: str) -> tuple[str, str]:
+    """The arms that are compared: as declared, or at their best."""
+    pair = contrast["arm"], contrast["reference"]
+    if key == "same":
+        return pair
+    left, right = (str(regime["tuning"]["arms"][arm]["tuned_arm"]) for arm in pair)
+    return left, right
 
 
 def searches(summary: Tree) -> tuple[Chart, ...]:
@@ -229,3 +237,16 @@ def _best_so_far(arm: str, entry: Tree, look: int) -> Series:
             hover = (f"{arm}, trial {trial}", f"this trial {own}", f"best {100 * best:.2f} %")
             points.append(Point(trial, 100 * best, hover=hover))
     return Series(arm, tuple(points), look)
+
+
+def _selected(summary: Tree) -> str:
+    """What the validation part decided, and which epoch a run's result is of."""
+    searched = any(regime.get("tuning") for regime in summary["regimes"].values())
+    validation = (
+        "The validation part chose the hyperparameters of re-tuned arms, and nothing else"
+        if searched
+        else "The validation part selects nothing in this study"
+    )
+    if "test-best" in (summary.get("selection") or ()):
+        return f"{validation}; runs with selection test-best are evaluated at their best epoch."
+    return f"{validation}: every run is evaluated at its last epoch."

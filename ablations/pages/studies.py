@@ -30,7 +30,10 @@ def tuned(summary: Tree) -> Table | None:
                 row = [Cell(f"{c['arm']} {MINUS} {c['reference']}, {PLACES[place]}")]
                 for key in ("same", "tuned"):
                     effect = find(c, key, place)
-                    cell = f"{name}|{c['arm']}|{c['reference']}"
+                    pair = (c["arm"], c["reference"])
+                    if key == "tuned":
+                        pair = tuple(tuning["arms"][arm]["tuned_arm"] for arm in pair)
+                    cell = "|".join((name, *pair))
                     row.append(of_effect(effect, key=cell))
                     row.append(of_verdict(effect, summary.get("margin")) if effect else Cell(""))
                 rows.append(row)

@@ -35,7 +35,7 @@ def tuning(evidence: Evidence, regime: str, outcome: Outcome | None) -> Tree | N
         "trials": outcome.trials,
         "seeds": list(outcome.seeds),
         "objective": outcome.objective,
-        "arms": {arm.arm: _arm(evidence, arm, outcome.objective) for arm in found},
+        "arms": {arm.arm: _arm(evidence, arm, outcome) for arm in found},
         "contrasts": [
             _both(evidence, regime, contrast)
             for contrast in evidence.plan.contrasts
@@ -44,7 +44,8 @@ def tuning(evidence: Evidence, regime: str, outcome: Outcome | None) -> Tree | N
     }
 
 
-def _arm(evidence: Evidence, found: ArmTuning, objective: str) -> Tree:
+def _arm(evidence: Evidence, found: ArmTuning, outcome: Outcome) -> Tree:
+    objective, seeds = outcome.objective, len(outcome.seeds)
     fresh = _mean(evidence.cell(found.regime, TUNED.format(found.arm)), objective)
     budget = found.budget
     return {
@@ -64,7 +65,7 @@ def _arm(evidence: Evidence, found: ArmTuning, objective: str) -> Tree:
         "fresh_score": fresh,
         "optimism": None if fresh is None else found.search_score - fresh,
         "edges": list(found.edges),
-        "history": [[t.number, None if t.failed else t.score] for t in found.trials],
+        "history": [[t.number, None if t.failed == seeds else t.score] for t in found.trials],
     }
 
 

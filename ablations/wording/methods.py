@@ -89,7 +89,7 @@ def _declared(family: Tree) -> str:
     changes = family.get("revisions")
     if changes:
         return f"but changed once results were there ({'; '.join(changes)})"
-    return "and the ledger knows of no change since the first result"
+    return "and the ledger knows of no change since the first report"
 
 
 def _robust(summary: Tree) -> str:
@@ -173,6 +173,11 @@ def _family(summary: Tree) -> str:
         f"one of a comparison's two null hypotheses is true (Shaffer 1986), with a family-wise "
         f"error rate of {alpha:g} %; other comparisons are exploratory."
     )
+    if family.get("revisions"):
+        text += (
+            " That rate does not cover what was declared anew once results were there: "
+            f"{'; '.join(family['revisions'])}."
+        )
     sequential = summary.get("sequential")
     if sequential:
         text += (

@@ -244,6 +244,11 @@ def _sure(summary: Tree) -> Iterator[str]:
             f"tests ({family.get('procedure', 'Holm')}), so at most {alpha:g} % of such studies "
             "would claim anything false among them; everything else is exploratory."
         )
+    else:
+        yield (
+            "How sure: no contrast is primary, so every verdict here is exploratory and corrected "
+            "for nothing."
+        )
     if "without the study's regimes" in family.get("scope", ""):
         yield f"The family is {family['scope']}: its verdicts are milder than the whole study's."
     if family.get("revisions"):

@@ -114,13 +114,6 @@ class Reader:
             raise ConfigError(f"--study: given {study!r}; it has no plan in the ledger")
         return self._text(runs[0], PLAN)
 
-    def kept_plan(self, study: str) -> str:
-        """The text given to ``begin`` before; empty for a study that is new here."""
-        with told(self.uri):
-            found = self.client.get_experiment_by_name(study)
-        runs = self.report_runs(found.experiment_id) if found is not None else []
-        return self._text(runs[0], PLAN) if runs else ""
-
     def kept(self, study: str, name: str) -> str | None:
         """A text that was kept with the study; None if there is none of this name."""
         own = self.experiments(study).get("")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from ablations.tuning import (
     tuned_contrasts,
 )
 from ablations.tuning_search import arms_of, edges, sampler_seed, tune, tuning_run
-from cal.config import Config, ConfigError, merge, parse, parse_as
+from cal.config import Config, ConfigError, parse, parse_as
 from cal.effective import effective
 from search_spaces.space import Dimension, read_space
 
@@ -349,17 +350,35 @@ def test_a_fault_is_one_line(fault: str) -> None:
         tune(planned(**changes), 4, Cluster(), spec=TuningSpec(**spec), sampler=Ladder)
 
 
-def test_an_arm_with_nothing_to_tune_has_its_default_alone(tmp_path: Any) -> None:
-    path = tmp_path / "own.yaml"
+def own_space(folder: Any) -> str:
+    """A space of beta alone."""
+    path = folder / "own.yaml"
     path.write_text(
         "fields: {cal.bottleneck.beta: {label: nuisance, kind: float, low: 0.01, high: 0.1, "
         "default: 0.03, ends: {low: l, high: h}, when: {cal.bottleneck.enabled: true}}}"
     )
-    outcome = tuned(5, space=str(path))
-    assert outcome.space == "own"
-    assert {arm.arm: arm.budget.trials for arm in outcome.arms} == {
-        "cal": 5,
-        "joint": 1,
-        "symmetric": 5,
-    }
-    assert outcome.of("a", "joint").overrides == merge({}, {})
+    return str(path)
+
+
+def test_an_arm_with_nothing_to_tune_is_refused(tmp_path: Any) -> None:
+    """Beside a searched arm it would have another budget."""
+    with pytest.raises(ConfigError, match=r"tuning.space: given own, none .* in joint \(regime a"):
+        tuned(5, space=own_space(tmp_path))
+
+
+def test_what_defines_an_arm_is_not_tuned_in_it(tmp_path: Any) -> None:
+    """An arm named by its beta would not be that arm any more."""
+    plan = planned()
+    arms = [replace(a, overrides={"cal": {"bottleneck": {"beta": 0.03}}}) for a in plan.arms]
+    with pytest.raises(ConfigError, match=r"none of whose fields may be tuned in cal"):
+        tune(
+            replace(plan, arms=tuple(arms)),
+            2,
+            Cluster(),
+            spec=TuningSpec(space=own_space(tmp_path)),
+        )
+
+
+def test_nothing_compared_is_nothing_tuned() -> None:
+    with pytest.raises(ConfigError, match=r"tuning.arms: given none, and no contrast"):
+        tune(replace(planned(), contrasts=()), 2, Cluster())
