@@ -99,7 +99,7 @@ def details(effect: Tree, *, scale: float = 100) -> list[tuple[str, str]]:
         value = number(scale * effect["minimum_detectable"])
         rows.append(("smallest effect it would find", f"{value} points" if scale == 100 else value))
     if effect.get("seeds_for_margin") is not None:
-        rows.append(("seeds it needs for the margin", str(effect["seeds_for_margin"])))
+        rows.append(("seeds to see a difference of the margin", str(effect["seeds_for_margin"])))
     if find(effect, "mcnemar", "p"):
         values = [p for p in effect["mcnemar"]["p"] if p is not None]
         small = sum(p < 0.05 for p in values)
