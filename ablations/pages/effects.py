@@ -87,9 +87,9 @@ def checks(summary: Tree) -> Table | None:
     note = (
         "They decide no verdict. The two-way bootstrap resamples seeds and test samples, so the "
         "sampling error of the test set is in it; it is conservative. Detectable: the effect that "
-        f"these seeds find with a probability of {100 * summary.get('power', 0.8):g} %; seeds to see "
-        "the margin: how many find a difference of that size so often. Of primary contrasts both are "
-        "at the error level of one among the family."
+        f"these seeds find with a probability of {100 * summary.get('power', 0.8):g} %; seeds to "
+        "see the margin: how many find a difference of that size so often. Of primary contrasts "
+        "both are at the error level of one among the family."
     )
     return table("checks", "The same by other procedures", columns, rows, note=note)
 
