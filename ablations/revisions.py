@@ -92,9 +92,11 @@ def _regime(name: str, before: Tree, now: Tree) -> Iterator[str]:
     if changed:
         yield f"{name}: {', '.join(changed)} had another configuration"
     old, new = set(before["seeds"]), set(now["seeds"])
+    looks = before["looks"], now["looks"]
+    if looks[0] and looks[0] == looks[1]:
+        return  # as planned: the command begins at the first look again
     if old - new:
         yield f"{name}: {len(old - new)} seeds that had been looked at are left out"
-    looks = before["looks"], now["looks"]
     if looks[0] and looks[0] != looks[1]:
         then, since = _text(looks[0]), _text(looks[1] or len(new))
         yield f"{name}: the looks were planned at {then} seeds and are at {since}"

@@ -54,6 +54,7 @@ def test_seeds_added_after_a_look_are_named_unless_the_looks_were_planned() -> N
     assert changes(few, many) == ("hw20: 4 seeds had been looked at before others came (6 now)",)
     looks = {"hw20": (4, 6)}
     assert changes(replace(few, looks=looks), replace(many, looks=looks)) == ()
+    assert changes(replace(many, looks=looks), replace(few, looks=looks)) == ()  # given again
     assert changes(replace(few, looks=looks), many) == (
         "hw20: the looks were planned at 4, 6 seeds and are at 6",
     )
