@@ -97,7 +97,7 @@ def _regime(name: str, before: Tree, now: Tree) -> Iterator[str]:
         return  # as planned: the command begins at the first look again
     if old - new:
         yield f"{name}: {len(old - new)} seeds that had been looked at are left out"
-    if looks[0] and looks[0] != looks[1]:
+    if looks[0]:
         then, since = _text(looks[0]), _text(looks[1] or len(new))
         yield f"{name}: the looks were planned at {then} seeds and are at {since}"
     elif not looks[0] and new - old:
