@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+CONDITIONS = ("clean", "robust")  # of every table and figure
 KINDS = ("accuracy", "macro_f1", "nll", "ece")
 LOWER = ("nll", "ece")  # kinds of which less is better
 DROP = "drop"  # clean minus robust
@@ -53,8 +54,8 @@ def by_condition(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
 
 def order(condition: str) -> tuple[int, str]:
     """Sort key of conditions: clean, robust, then by name. A store has an order of its own."""
-    first = ("clean", "robust")
-    return (first.index(condition) if condition in first else len(first), condition)
+    first = CONDITIONS.index(condition) if condition in CONDITIONS else len(CONDITIONS)
+    return first, condition
 
 
 def metric(condition: str, kind: str = "accuracy") -> str:
@@ -76,7 +77,7 @@ def _derived(values: Mapping[str, float]) -> dict[str, float]:
     found = {}
     if "clean" in values and "robust" in values:
         found[DROP] = values["clean"] - values["robust"]
-    for name, members in _members(values, _group).items():
+    for name, members in _members(values).items():
         found[f"{GROUP}{name}"] = _mean(members)
     for name, line in curves(values).items():
         found[f"{AREA}{name}"] = area(line)
@@ -124,7 +125,7 @@ def noise_groups(metrics: Mapping[str, float]) -> dict[str, float]:
         for name, kinds in by_condition(metrics).items()
         if "accuracy" in kinds
     }
-    return {name: _mean(members) for name, members in _members(values, _group).items()}
+    return {name: _mean(members) for name, members in _members(values).items()}
 
 
 def robust_weights(conditions: Iterable[str]) -> dict[str, float]:
@@ -160,11 +161,11 @@ def _group(condition: str) -> str:
     return "gaussian-half" if noise.target == "half" else f"gaussian-single-{severity}"
 
 
-def _members(values: Mapping[str, float], group: object) -> dict[str, list[float]]:
-    assert callable(group)
+def _members(values: Mapping[str, float]) -> dict[str, list[float]]:
+    """Noise group -> the values of its conditions."""
     found: dict[str, list[float]] = {}
     for condition, value in values.items():
-        name = group(condition)
+        name = _group(condition)
         if name:
             found.setdefault(name, []).append(value)
     return found

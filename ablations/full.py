@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if is_new(uri):  # it lacks every run: it is made while the cluster is looking at the plan
         place.open(plan.runs)
     with open_ledger(uri, artifacts=home.artifacts(), progress=cli.say) as ledger:
-        plan = opened(plans, ledger, trials=options.tune_trials)
+        opened(plans, ledger, trials=options.tune_trials)
         outcome = tuned(plans, ledger, place) if options.tune_trials else None
         plan = trained(plans, ledger, place)
         command = shlex.join(["python", "-m", "ablations.full", *sys.argv[1:]])

@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from cal.adapters.tracking_ledger import Ledger
 
 
-def opened(plans: Plans, ledger: "Ledger", *, trials: int | None) -> Plan:
+def opened(plans: Plans, ledger: "Ledger", *, trials: int | None) -> None:
     """Lay the study out; what it declares anew since it was reported is kept in its plans."""
     plan = _laid_out(plans, ledger)
     text = ledger.kept(plan.study, FILE)
     plans.revisions = revisions(json.loads(text) if text else None, declared(plan, trials=trials))
     if trials is None and ledger.kept(plan.study, tuning.FILE):
         cli.say("re-tuning of an earlier call is left out; --tune-trials N shows it")
-    return plans.now()
 
 
 def _laid_out(plans: Plans, ledger: "Ledger") -> Plan:

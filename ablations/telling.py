@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations import revisions, tuning, wording, writing
+from ablations.conditions import CONDITIONS
 from ablations.plan import Plan, from_json, to_json
 from ablations.rows import Row, rows_of
 from ablations.summary import analyse
@@ -126,7 +127,7 @@ def effects_shown(summary: Mapping[str, Any], regime: str, arm: str) -> dict[str
     """
     variant = summary["regimes"][regime]["variants"][arm]
     found = {}
-    for condition in ("clean", "robust"):
+    for condition in CONDITIONS:
         versus: Sequence[Tree] = list(variant[condition]["versus"].values())
         if not versus or versus[0]["low"] is None:
             continue

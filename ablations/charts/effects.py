@@ -5,11 +5,11 @@ from typing import Any
 
 from ablations.charts.hover import effect_lines, runs_line, sample_lines
 from ablations.charts.spec import Chart, Label, Panel, Point, Series, filled, find
+from ablations.conditions import CONDITIONS
 from ablations.wording import MINUS, PLACES, margin_words
 from ablations.wording.verdict import effect_of
 
 Tree = Mapping[str, Any]
-CONDITIONS = ("clean", "robust")
 NAMES = {"clean": "clean data", "robust": "under noise"}
 POINTS = "difference, points of accuracy"
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablations.charts.spec import find
+from ablations.conditions import CONDITIONS
 from ablations.pages.table import (
     Cell,
     Column,
@@ -18,7 +19,6 @@ from ablations.pages.table import (
 from ablations.wording import MINUS, PLUS_MINUS, noise_title, share
 
 Tree = Mapping[str, Any]
-CONDITIONS = ("clean", "robust")
 MEANS = (
     ("clean, %", ("clean",), 100),
     ("robust, %", ("robust",), 100),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablations.charts.spec import find
+from ablations.conditions import CONDITIONS
 from ablations.pages.table import (
     Cell,
     Column,
@@ -18,7 +19,6 @@ from ablations.wording import MINUS, PLACES, noise_title, number, p_value, signe
 from ablations.wording.verdict import effect_of
 
 Tree = Mapping[str, Any]
-CONDITIONS = ("clean", "robust")
 METRICS = {"macro_f1": ("macro-F1, points", 100), "nll": ("nll, nats", 1), "ece": ("ECE", 1)}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablations.charts.spec import find
+from ablations.conditions import CONDITIONS
 from ablations.pages.table import (
     Cell,
     Column,
@@ -17,7 +18,6 @@ from ablations.pages.table import (
 from ablations.wording import MINUS, PLACES, number, signed
 
 Tree = Mapping[str, Any]
-CONDITIONS = ("clean", "robust")
 
 
 def tuned(summary: Tree) -> Table | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ablations.charts.hover import details
 from ablations.charts.spec import find
+from ablations.conditions import CONDITIONS
 
 Tree = Mapping[str, Any]
 SCALES = {"macro_f1": 100, "nll": 1, "ece": 1}
@@ -43,7 +44,7 @@ def _run(trace: Tree, code: dict[str, int], data: dict[str, int]) -> list[Any]:
 def _stats(summary: Tree, name: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     for contrast in summary["regimes"][name]["contrasts"]:
         start = f"{name}|{contrast['arm']}|{contrast['reference']}"
-        for place in ("clean", "robust"):
+        for place in CONDITIONS:
             yield f"{start}|{place}", details(contrast[place])
             for metric, scale in SCALES.items():
                 effect = find(contrast, "metrics", metric, place)

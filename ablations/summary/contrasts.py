@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ablations.conditions import AREA, DROP, GROUP, KINDS, LOWER, by_condition, metric, order
+from ablations.conditions import (
+    AREA,
+    CONDITIONS,
+    DROP,
+    GROUP,
+    KINDS,
+    LOWER,
+    by_condition,
+    metric,
+    order,
+)
 from ablations.summary.effects import effects, sampled
 from ablations.summary.pairs import Cell, Pairs, Rules, interval
 from ablations.summary.samples import Samples, recalls
@@ -13,7 +23,6 @@ from ablations.summary.samples import Samples, recalls
 if TYPE_CHECKING:
     from ablations.plan import Contrast
 
-CONDITIONS = ("clean", "robust")
 Tree = dict[str, Any]
 
 

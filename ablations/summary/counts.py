@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ablations.conditions import CONDITIONS
 from ablations.rows import Row
 from ablations.summary.evidence import Evidence
-from ablations.summary.variants import CONDITIONS, sample
+from ablations.summary.variants import sample
 
 if TYPE_CHECKING:
     from ablations.plan import Plan

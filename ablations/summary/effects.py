@@ -23,7 +23,7 @@ from ablations.summary.pairs import (
     pairs_of,
     widened,
 )
-from ablations.summary.samples import Samples
+from ablations.summary.samples import Samples, same_samples
 
 Tree = dict[str, Any]
 BRIEF = ("difference", "half_width", "low", "high", "t", "p", "n", "dropped", "better", "verdict")
@@ -181,9 +181,7 @@ def sampled(a: Cell, b: Cell, condition: str, runs: Mapping[str, Samples], rules
     tables = [[runs[side[seed]].right.get(condition) for seed in seeds] for side in (left, right)]
     if len(seeds) < 2 or any(row is None for table in tables for row in table):
         return {}
-    first = runs[left[seeds[0]]]
-    sides = [runs[side[seed]] for side in (left, right) for seed in seeds]
-    if any(not np.array_equal(run.ids, first.ids) for run in sides):
+    if not same_samples(runs[side[seed]] for side in (left, right) for seed in seeds):
         return {}  # other samples: nothing is paired sample by sample
     x, y = (np.stack([row for row in table if row is not None]) for table in tables)
     bounds = st.two_way(x, y, level=rules.level)

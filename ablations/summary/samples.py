@@ -3,7 +3,7 @@
 Legend: N test samples, in the order of their ids.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,9 +44,9 @@ def _hits(kept: Any) -> Array:
     return np.asarray(kept.predicted == kept.labels, dtype=np.float64)
 
 
-def same_samples(runs: Mapping[str, Samples]) -> bool:
+def same_samples(runs: Iterable[Samples]) -> bool:
     """Whether all runs were tested on the same samples: the report part does not follow seeds."""
-    found = iter(runs.values())
+    found = iter(runs)
     first = next(found, None)
     return first is None or all(np.array_equal(first.ids, other.ids) for other in found)
 

@@ -43,19 +43,17 @@ def split_of(
     runs: Mapping[str, Samples],
 ) -> Split:
     """Of one regime, from what its runs were tested on."""
-    hashes = [row.hash for arm in plan.arms for row in cells.get((regime, arm.name), ())]
-    own = {key: runs[key] for key in hashes if key in runs}
-    if not own:
-        return Split()
-    first = next(iter(own.values()))
-    samples, classes = len(first.ids), int(first.labels.max()) + 1
     by_arm = [
         {row.hash: runs[row.hash] for row in cells.get((regime, arm.name), ()) if row.hash in runs}
         for arm in plan.arms
     ]
-    if all(same_samples(arm) for arm in by_arm):
+    own = [run for arm in by_arm for run in arm.values()]
+    if not own:
+        return Split()
+    samples, classes = len(own[0].ids), int(own[0].labels.max()) + 1
+    if all(same_samples(arm.values()) for arm in by_arm):
         return Split(samples=samples, classes=classes)
-    everyone = {int(i) for run in own.values() for i in run.ids}
+    everyone = {int(i) for run in own for i in run.ids}
     trained = _trained(plan, regime, classes, seen=len(everyone), tested=samples)
     return Split("resampled", samples / trained, samples=samples, classes=classes)
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ablations.conditions import metric
+from ablations.conditions import CONDITIONS, metric
 from ablations.summary.effects import brief, effects
 from ablations.summary.evidence import Evidence
-from ablations.summary.variants import CONDITIONS, sample
+from ablations.summary.variants import sample
 
 Tree = dict[str, Any]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ablations import published, wording
-from ablations.conditions import metric
+from ablations.conditions import CONDITIONS, metric
 from ablations.rows import Row
 from ablations.statistics import LEVEL
 from ablations.summary.contrasts import contrast, lines
@@ -18,7 +18,7 @@ from ablations.summary.samples import Samples
 from ablations.summary.splits import described
 from ablations.summary.sweeps import sweeps
 from ablations.summary.tuning import tuning
-from ablations.summary.variants import CONDITIONS, sample, variant
+from ablations.summary.variants import sample, variant
 
 if TYPE_CHECKING:
     from ablations.plan import Plan

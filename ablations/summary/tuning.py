@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ablations.conditions import metric
+from ablations.conditions import CONDITIONS, metric
 from ablations.rows import by_seed
 from ablations.summary.effects import brief, effects
 from ablations.summary.evidence import Evidence
 from ablations.summary.pairs import Cell
-from ablations.summary.variants import CONDITIONS
 from ablations.tuning import TUNED, ArmTuning, Outcome
 
 if TYPE_CHECKING:

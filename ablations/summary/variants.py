@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ablations.conditions import AREA, DROP, by_condition, curves, metric, noise_groups
+from ablations.conditions import AREA, CONDITIONS, DROP, by_condition, curves, metric, noise_groups
 from ablations.rows import by_seed
 from ablations.statistics import describe
 from ablations.summary.pairs import Cell
@@ -16,7 +16,6 @@ from ablations.summary.samples import Samples, recalls, reliability
 if TYPE_CHECKING:
     from ablations.plan import Arm
 
-CONDITIONS = ("clean", "robust")
 CALIBRATION = ("nll", "ece")
 Tree = dict[str, Any]
 

@@ -58,5 +58,5 @@ def test_reliability_bins_confidence_against_accuracy() -> None:
 def test_the_test_part_is_fixed_if_all_runs_have_its_samples() -> None:
     one = Samples(np.arange(4), LABELS)
     other = replace(one, ids=np.arange(1, 5))
-    assert same_samples({"a": one, "b": one})
-    assert not same_samples({"a": one, "b": other})
+    assert same_samples([one, one])
+    assert not same_samples([one, other])
