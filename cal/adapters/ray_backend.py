@@ -1,0 +1,54 @@
+"""How runs are executed: the choice between backends, and how many units run at a time."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from cal.adapters import ray_cluster
+from cal.config import Config
+
+LARGE = ("resnet18",)  # encoders that fill a device of their own
+
+
+@dataclass(frozen=True)
+class Backend:
+    """How runs are executed, or what was asked for; ``why`` says who chose it."""
+
+    name: str  # packed, worker or ray-train; auto: left to ``choose``
+    workers: int | None  # ray-train: data-parallel workers of a run; else units at a time
+    gpus: float | None  # of each worker; None: left to ``choose``
+    why: str = "as asked"
+    checkpoint_s: float = 5.0
+
+
+def choose(configs: Iterable[Config], asked: Backend, *, devices: float) -> Backend:
+    """Resolve what was left open by network size and ``devices``, the GPUs there are."""
+    large = any(config.model.encoder in LARGE for config in configs)
+    chosen = asked
+    if asked.name == "auto" and large:
+        chosen = replace(asked, name="ray-train", why="auto: large networks")
+    elif asked.name == "auto":
+        chosen = replace(asked, name="packed", why="auto: small networks train many at once")
+    if asked.gpus is None:
+        gpus = 1.0 if (large or chosen.name == "packed") and devices >= 1 else 0.0
+        chosen = replace(chosen, gpus=gpus)
+    return chosen
+
+
+def data_parallel(backend: Backend) -> int:
+    """Workers of each run."""
+    return (backend.workers or 1) if backend.name == "ray-train" else 1
+
+
+def places(backend: Backend) -> int:
+    """How many units the cluster holds at a time, at least 1."""
+    workers = data_parallel(backend)
+    fit = ray_cluster.slots() / workers
+    if backend.gpus:
+        fit = min(fit, ray_cluster.slots("GPU") / (backend.gpus * workers))
+    return max(1, int(min(fit, run_limit(backend))))
+
+
+def run_limit(backend: Backend) -> float:
+    """Units at a time that the user allows."""
+    return backend.workers if backend.name != "ray-train" and backend.workers else math.inf

@@ -1,0 +1,90 @@
+"""What the numbers say: effects, intervals, verdicts. Pure; numpy and scipy only.
+
+``paired`` two arms over seeds, ``resampling`` bootstrap and permutation, ``decisions`` p-values to
+verdicts over a family, ``sequential`` several looks, ``factorial`` what each factor contributes,
+``regimes`` one effect over data sets, ``power`` how many seeds. docs/simulation.md has their error
+and coverage as used.
+"""
+
+from evidence.statistics.arrays import LEVEL, Array, Values, without_spread
+from evidence.statistics.decisions import (
+    difference_p,
+    equivalence_p,
+    interval_verdict,
+    step_down,
+    tost_p,
+    verdict,
+    verdicts,
+)
+from evidence.statistics.factorial import effects, orthogonal, shapley
+from evidence.statistics.paired import (
+    EffectSize,
+    Improvement,
+    Paired,
+    Sample,
+    corrected_interval,
+    describe,
+    effect_size,
+    improvement,
+    mean_interval,
+    paired,
+    paired_by_seed,
+    wilcoxon_p,
+)
+from evidence.statistics.power import minimum_detectable, power_of, seeds_needed
+from evidence.statistics.regimes import OverRegimes, Refusal, over_regimes
+from evidence.statistics.resampling import McNemar, bca, mcnemar, permutation_p, two_way
+from evidence.statistics.sequential import (
+    boundary,
+    critical_constant,
+    crossing_probability,
+    reached_constant,
+    sequential_p,
+    shares,
+)
+
+__all__ = [
+    "LEVEL",
+    "Array",
+    "EffectSize",
+    "Improvement",
+    "McNemar",
+    "OverRegimes",
+    "Paired",
+    "Refusal",
+    "Sample",
+    "Values",
+    "bca",
+    "boundary",
+    "corrected_interval",
+    "critical_constant",
+    "crossing_probability",
+    "describe",
+    "difference_p",
+    "effect_size",
+    "effects",
+    "equivalence_p",
+    "improvement",
+    "interval_verdict",
+    "mcnemar",
+    "mean_interval",
+    "minimum_detectable",
+    "orthogonal",
+    "over_regimes",
+    "paired",
+    "paired_by_seed",
+    "permutation_p",
+    "power_of",
+    "reached_constant",
+    "seeds_needed",
+    "sequential_p",
+    "shapley",
+    "shares",
+    "step_down",
+    "tost_p",
+    "two_way",
+    "verdict",
+    "verdicts",
+    "wilcoxon_p",
+    "without_spread",
+]
