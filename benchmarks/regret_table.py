@@ -4,8 +4,8 @@
         --out benchmarks/results/regret/hw20.json.xz
 
 Every point is trained under three seeds, in packs, and scored on the select part (evaluate.noise
-none): its curves of val/accuracy and val/nll, and how it ended. The last point has the defaults. Runs that are
-done stand in OUT.jsonl, so that the same command goes on after an interruption.
+none): its curves of val/accuracy and val/nll, and how it ended. The last point has the defaults.
+Runs that are done stand in OUT.jsonl, so that the same command goes on after an interruption.
 """
 
 import argparse
