@@ -106,8 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.dry_run:
         return _dry_run(plan, options)
     out = home.resolve(options.out)
-    from ablations.writing import check_out
     from cal.adapters.tracking import hidden, is_new, open_ledger
+    from evidence.writing import check_out
 
     uri = home.tracking_uri()
     print(f"ledger {hidden(uri)}\nreport goes to {out}", flush=True)

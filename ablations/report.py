@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ablations.writing import FILES, check_out
+from ablations.writing import FILES
 from cal import cli, home
+from evidence.writing import check_out
 
 EXAMPLES = """examples:
   python -m ablations.report --study default --out out

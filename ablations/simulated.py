@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from ablations.statistics import (
+from evidence.statistics import (
     Array,
     Refusal,
     bca,

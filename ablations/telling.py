@@ -14,6 +14,7 @@ from ablations.summary import analyse
 from ablations.summary.samples import Samples, samples_of
 from cal import cli
 from cal.adapters.tracking import Entry, Variant
+from evidence.writing import Over, now, provenance_of
 
 if TYPE_CHECKING:
     from ablations.tuning import Outcome
@@ -63,14 +64,14 @@ def tell(
     command: str,
     begun: float | None = None,
     outcome: "Outcome | None" = None,
-    over: writing.Over = map,
+    over: Over = map,
 ) -> Tree:
     """Judge, aggregate over seeds and report -> the summary. ``begun``: monotonic seconds;
     ``over``: the map that draws figures, one that works ahead begins at once.
     """
     entries = entries_in(plan, ledger)
     rows = rows_of(plan, entries)
-    provenance = writing.provenance_of(
+    provenance = provenance_of(
         command=command,
         git=(entry.tags.get("cal.git", "") for entry in entries),
         wall_s=None if begun is None else round(time.monotonic() - begun, 1),
@@ -106,14 +107,14 @@ def retold(study: str, ledger: "Ledger", *, out: Path, command: str) -> Tree:
     entries, curves = ledger.rows(study), ledger.curves(study)
     kept = {name: ledger.kept(study, name) for name in (writing.PROVENANCE, tuning.FILE)}
     first = kept[writing.PROVENANCE]
-    provenance = json.loads(first) if first else writing.provenance_of(command=command)
+    provenance = json.loads(first) if first else provenance_of(command=command)
     searched = kept[tuning.FILE]
     rows = rows_of(plan, entries)
     summary, effects = analyse(
         plan,
         rows,
         runs=samples_in(plan, entries, ledger),
-        provenance=provenance | {"date": writing.now()},
+        provenance=provenance | {"date": now()},
         outcome=tuning.from_json(searched) if searched else None,
     )
     drawn = writing.drawn(summary, curves, over=map)

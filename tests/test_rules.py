@@ -13,20 +13,33 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("cal", "ablations", "search_spaces", "cluster", "benchmarks", "tests", "docs", ".ci")
+ROOMS = ("cal", "evidence", "ablations", "search_spaces", "cluster", "benchmarks", "tests")
+ROOMS += ("docs", ".ci")
+    "cal",
+    "evidence",
+    "ablations",
+    "search_spaces",
+    "cluster",
+    "benchmarks",
+    "tests",
+    "docs",
+    ".ci",
+)
 LINES = 400
 
 # Where a library may be imported; nowhere else.
 HOMES = {
-    "ray": ("cal/adapters/ray_*.py", "search_spaces/explore.py", "ablations/execute.py")
-    + ("benchmarks/raw_tune.py", "cluster/*", "tests/integration/*"),
+    "ray": ("cal/adapters/ray_*.py", "search_spaces/explore.py", "benchmarks/raw_tune.py")
+    + ("ablations/execute.py",)
+    + ("cluster/*", "tests/integration/*"),
     "mlflow": ("cal/adapters/tracking*.py", "tests/integration/*"),
-    "matplotlib": ("ablations/charts/still.py",),
-    "plotly": ("ablations/pages/html.py",),
+    "matplotlib": ("evidence/charts/still.py",),
+    "plotly": ("evidence/pages/html.py",),
     "optuna": ("search_spaces/*", "tests/contract/*", "tests/integration/*"),
     "cal.adapters": ("cal/adapters/*", "cal/train.py", "search_spaces/*", "ablations/*")
     + ("cluster/*", "benchmarks/*", "docs/screenshots.py", "tests/*"),
     "cluster": ("cluster/*", "tests/*"),
+    "evidence": ("evidence/*", "search_spaces/*", "ablations/*", "docs/*", "tests/*"),
     "search_spaces": ("search_spaces/*", "ablations/*", "benchmarks/*", "cluster/*", "tests/*"),
     "ablations": ("ablations/*", "benchmarks/*", "cluster/*", "tests/*"),
     "tests": ("tests/*",),
@@ -39,15 +52,19 @@ ALLOWED = {
     "cal/model/*": ("torch", "torchvision", "cal.config", "cal.model", "cal.rng"),
     "cal/methods/*": ("torch", "cal.config", "cal.losses", "cal.mechanisms", "cal.methods")
     + ("cal.rng",),
+    "evidence/statistics/*": ("numpy", "scipy", "evidence.statistics"),
+    "evidence/*": ("numpy", "scipy", "matplotlib", "plotly", "jinja2", "markupsafe", "evidence")
+    + ("cal.config",),
     "search_spaces/fields.py": ("pydantic", "cal.config"),
     "search_spaces/space.py": ("pydantic", "cal.config", "cal.effective", "search_spaces.fields"),
-    "search_spaces/*": ("pydantic", "optuna", "ray", "cal", "search_spaces"),
+    "search_spaces/*": ("pydantic", "optuna", "ray", "cal", "search_spaces", "evidence", "rich")
+    + ("numpy", "scipy", "yaml"),
 }
 PURE = tuple(
     f"ablations/{name}.py"
     for name in ("arms", "conditions", "designs", "fractions", "pairing", "plan", "published")
 )
-PURE += ("ablations/statistics/__init__.py", "ablations/summary/__init__.py")
+PURE += ("evidence/statistics/__init__.py", "ablations/summary/__init__.py")
 PURE += ("ablations/plans.py", "ablations/simulated.py", "ablations/study.py", "ablations/until.py")
 PURE += ("ablations/tuning.py", "ablations/tuning_search.py", "search_spaces/space.py")
 HEAVY = ("torch", "ray", "mlflow")

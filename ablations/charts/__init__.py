@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablations.charts import behaviour, effects, training
-from ablations.charts.spec import Chart
-
-Gallery = Mapping[str, tuple[Chart, ...]]
+from evidence.charts.spec import Chart, Gallery
 
 
 def gallery(summary: Mapping[str, Any], curves: training.AllCurves) -> Gallery:

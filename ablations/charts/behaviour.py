@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablations.charts.effects import NAMES
-from ablations.charts.hover import runs_line, sample_lines
-from ablations.charts.spec import Chart, Label, Panel, Point, Series, filled, find
 from ablations.conditions import CONDITIONS
 from ablations.wording import MINUS, asked, noise_title, points
 from ablations.wording.verdict import effect_of
+from evidence.charts.hover import runs_line, sample_lines
+from evidence.charts.spec import Chart, Label, Panel, Point, Series, filled, find
 
 Tree = Mapping[str, Any]
 LINES = 5  # shown at once; the others by a click on the legend

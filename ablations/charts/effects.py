@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ablations.charts.hover import effect_lines, runs_line, sample_lines
-from ablations.charts.spec import Chart, Label, Panel, Point, Series, filled, find
 from ablations.conditions import CONDITIONS
 from ablations.wording import MINUS, PLACES, margin_words
 from ablations.wording.verdict import effect_of
+from evidence.charts.hover import effect_lines, runs_line, sample_lines
+from evidence.charts.spec import Chart, Label, Panel, Point, Series, filled, find
 
 Tree = Mapping[str, Any]
 NAMES = {"clean": "clean data", "robust": "under noise"}

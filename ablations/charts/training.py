@@ -6,10 +6,10 @@ from typing import Any
 from ablations.charts.behaviour import LINES, arms_asked
 from ablations.charts.curves import QUANTITIES, Curves, lines_of, modalities, moving
 from ablations.charts.effects import NAMES, effect_point, kept
-from ablations.charts.hover import effect_lines, sample_lines
-from ablations.charts.spec import Chart, Label, Panel, Point, Series, filled
 from ablations.conditions import CONDITIONS
 from ablations.wording import MINUS, PLACES
+from evidence.charts.hover import effect_lines, sample_lines
+from evidence.charts.spec import Chart, Label, Panel, Point, Series, filled
 
 Tree = Mapping[str, Any]
 AllCurves = Mapping[tuple[str, str], Curves]

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ablations.charts.spec import find
 from ablations.conditions import CONDITIONS
-from ablations.pages.table import (
+from ablations.wording import MINUS, PLUS_MINUS, noise_title, share
+from evidence.charts.spec import find
+from evidence.pages.table import (
     Cell,
     Column,
     Table,
@@ -16,7 +17,6 @@ from ablations.pages.table import (
     right,
     table,
 )
-from ablations.wording import MINUS, PLUS_MINUS, noise_title, share
 
 Tree = Mapping[str, Any]
 MEANS = (

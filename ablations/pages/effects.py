@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablations.charts.spec import find
 from ablations.conditions import CONDITIONS
-from ablations.pages.table import (
+from ablations.wording import MINUS, PLACES, noise_title, number, p_value, signed, span
+from ablations.wording.verdict import effect_of
+from evidence.charts.spec import find
+from evidence.pages.table import (
     Cell,
     Column,
     Table,
@@ -15,8 +17,6 @@ from ablations.pages.table import (
     right,
     table,
 )
-from ablations.wording import MINUS, PLACES, noise_title, number, p_value, signed, span
-from ablations.wording.verdict import effect_of
 
 Tree = Mapping[str, Any]
 METRICS = {"macro_f1": ("macro-F1, points", 100), "nll": ("nll, nats", 1), "ece": ("ECE", 1)}

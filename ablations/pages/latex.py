@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ablations.pages import arms, effects, studies
-from ablations.pages.html import slug
-from ablations.pages.table import Cell, Column, Table
+from evidence.pages.html import slug
+from evidence.pages.table import Cell, Column, Table
 
 Tree = Mapping[str, Any]
 SPECIAL = {

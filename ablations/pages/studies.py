@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ablations.charts.spec import find
 from ablations.conditions import CONDITIONS
-from ablations.pages.table import (
+from ablations.wording import MINUS, PLACES, number, signed
+from evidence.charts.spec import find
+from evidence.pages.table import (
     Cell,
     Column,
     Table,
@@ -15,7 +16,6 @@ from ablations.pages.table import (
     right,
     table,
 )
-from ablations.wording import MINUS, PLACES, number, signed
 
 Tree = Mapping[str, Any]
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ablations.charts.hover import details
-from ablations.charts.spec import find
 from ablations.conditions import CONDITIONS
+from evidence.charts.hover import details
+from evidence.charts.spec import find
 
 Tree = Mapping[str, Any]
 SCALES = {"macro_f1": 100, "nll": 1, "ece": 1}

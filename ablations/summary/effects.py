@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ablations import statistics as st
 from ablations.summary.pairs import (
     Array,
     Cell,
@@ -24,6 +23,7 @@ from ablations.summary.pairs import (
     widened,
 )
 from ablations.summary.samples import Samples, same_samples
+from evidence import statistics as st
 
 Tree = dict[str, Any]
 BRIEF = ("difference", "half_width", "low", "high", "t", "p", "n", "dropped", "better", "verdict")

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Self
 
 from ablations.conditions import metric, with_derived
 from ablations.rows import Row, cells
-from ablations.statistics import LEVEL
 from ablations.summary.family import Question
 from ablations.summary.pairs import Cell, Rules, pairs_of
 from ablations.summary.samples import Samples
 from ablations.summary.splits import Split, split_of
+from evidence.statistics import LEVEL
 
 if TYPE_CHECKING:
     from ablations.plan import Plan

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ablations import statistics as st
 from ablations.conditions import CONDITIONS, metric
 from ablations.rows import by_seed
 from ablations.summary.effects import brief, judged
 from ablations.summary.pairs import Array, Cell, Pairs, Rules, interval, lost, with_guesses
+from evidence import statistics as st
 
 ORDER = 3  # factors of the largest interaction that is looked at
 Tree = dict[str, Any]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ablations import statistics as st
 from ablations.summary.pairs import Pairs, Rules, decisive
+from evidence import statistics as st
 
 Key = tuple[str, str, str]
 """(regime, contrast, condition)."""

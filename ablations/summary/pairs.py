@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ablations import statistics as st
 from ablations.conditions import DROP, LOWER
 from ablations.rows import Row, by_seed
+from evidence import statistics as st
 
 Tree = dict[str, Any]
 Cell = tuple[Row, ...]

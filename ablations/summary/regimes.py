@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ablations import statistics as st
 from ablations.summary.family import Question
 from ablations.summary.pairs import widened
+from evidence import statistics as st
 
 Tree = dict[str, Any]
 

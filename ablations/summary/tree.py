@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from ablations import published, wording
 from ablations.conditions import CONDITIONS, metric
 from ablations.rows import Row
-from ablations.statistics import LEVEL
 from ablations.summary.contrasts import contrast, lines
 from ablations.summary.counts import broken, counts, intervals, timings
 from ablations.summary.effects import brief, effects, judged, verdict_of
@@ -19,6 +18,7 @@ from ablations.summary.splits import described
 from ablations.summary.sweeps import sweeps
 from ablations.summary.tuning import tuning
 from ablations.summary.variants import sample, variant
+from evidence.statistics import LEVEL
 
 if TYPE_CHECKING:
     from ablations.plan import Plan

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ablations.conditions import AREA, CONDITIONS, DROP, by_condition, curves, metric, noise_groups
 from ablations.rows import by_seed
-from ablations.statistics import describe
 from ablations.summary.pairs import Cell
 from ablations.summary.samples import Samples, recalls, reliability
+from evidence.statistics import describe
 
 if TYPE_CHECKING:
     from ablations.plan import Arm

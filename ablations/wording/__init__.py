@@ -12,7 +12,8 @@ from ablations.wording.contrasts import (
 )
 from ablations.wording.methods import REFERENCES, cited, method, methods
 from ablations.wording.notes import note
-from ablations.wording.numbers import (
+from ablations.wording.verdict import grouped, verdict
+from evidence.numbers import (
     MINUS,
     NOISE,
     PLACES,
@@ -32,7 +33,6 @@ from ablations.wording.numbers import (
     span,
     word,
 )
-from ablations.wording.verdict import grouped, verdict
 
 __all__ = [
     "MINUS",

@@ -5,7 +5,7 @@ interval. Pure.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablations.wording.numbers import MINUS, PLACES, points, span, word
+from evidence.numbers import MINUS, PLACES, points, span, word
 
 Tree = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ Pure.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ablations.wording.numbers import MINUS, listed, margin_words
+from evidence.numbers import MINUS, listed, margin_words
 
 Tree = Mapping[str, Any]
 REFERENCES = {

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ablations.wording.contrasts import headline
-from ablations.wording.numbers import MINUS, PLACES, points, word
 from ablations.wording.verdict import grouped
+from evidence.numbers import MINUS, PLACES, points, word
 
 Tree = Mapping[str, Any]
 LONGEST = 7_500  # characters; MLflow cuts a tag at 8,000 without a word

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ablations.wording.contrasts import answer, asked, brief, compare, pair, probe_control
-from ablations.wording.numbers import PLACES, listed, points, share, word
+from evidence.numbers import PLACES, listed, points, share, word
 
 Tree = Mapping[str, Any]
 CONTROLS = {

@@ -56,7 +56,7 @@ def fresh() -> Iterator[Callable[..., Any]]:
     """``files`` of the stills as it is; elsewhere equal charts are drawn once a session, because
     matplotlib takes a third of a second for each.
     """
-    from ablations.charts import still
+    from evidence.charts import still
 
     plain = still.files
     with pytest.MonkeyPatch.context() as patch:

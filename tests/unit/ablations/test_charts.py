@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from ablations.charts import Chart, effects, gallery
+from ablations.charts import effects, gallery
 from ablations.charts.curves import modalities, moving
-from ablations.charts.frame import frame, offsets, rows_of_legend
-from ablations.charts.interactive import figure
-from ablations.charts.spec import COLOURS, DASHES, SYMBOLS, Label, Panel, Point, Series
-from ablations.charts.still import small
+from evidence.charts.frame import frame, offsets, rows_of_legend
+from evidence.charts.interactive import figure
+from evidence.charts.spec import COLOURS, DASHES, SYMBOLS, Chart, Label, Panel, Point, Series
+from evidence.charts.still import small
 
 
 def charts(summary: Any, curves: Any) -> dict[str, Chart]:

@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ablations.charts import still
 from ablations.pages import arms
-from ablations.pages.html import LARGEST
 from ablations.pages.latex import escape, latex
-from ablations.pages.table import Cell, Column, Table
 from ablations.writing import drawn, faces
+from evidence.charts import still
+from evidence.pages.html import LARGEST
+from evidence.pages.table import Cell, Column, Table
 from tests.unit.ablations.pages import Page
 
 SECTIONS = [
@@ -188,7 +188,7 @@ def test_text_of_a_study_is_text_in_the_page_and_its_data(summary: Any, curves: 
 def test_figures_beyond_the_room_stand_beside_the_page(
     summary: Any, curves: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ablations.pages.html.STILLS", 40_000)
+    monkeypatch.setattr("evidence.pages.html.STILLS", 40_000)
     page = page_of(faces(summary, drawn(summary, curves, over=map)))
     assert 0 < len(page.images) < 4
     assert "figures/searches.svg" in page.text

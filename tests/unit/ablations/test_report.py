@@ -16,8 +16,9 @@ from ablations import report
 from ablations.rows import Row
 from ablations.summary import analyse, summarise
 from ablations.terminal import answer_table
-from ablations.writing import check_out, drawn, provenance_of, write_report
+from ablations.writing import drawn, write_report
 from cal.config import ConfigError
+from evidence.writing import check_out, provenance_of
 from tests.unit.ablations.pages import Page
 
 

@@ -18,8 +18,8 @@ from ablations.study import Study
 from ablations.summary import SCHEMA_VERSION, summarise
 from ablations.summary.effects import BRIEF
 from ablations.summary.samples import Samples
-from ablations.writing import provenance_of
 from cal.config import parse_as
+from evidence.writing import provenance_of
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 SCHEMA = json.loads((DOCS / "summary.schema.json").read_text(encoding="utf-8"))

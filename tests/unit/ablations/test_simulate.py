@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ablations import simulate, simulated
-from ablations.statistics import mean_interval, sequential_p, shares
 from cal.config import ConfigError
+from evidence.statistics import mean_interval, sequential_p, shares
 
 ROOT = Path(__file__).resolve().parents[3]
 # Studies of each part: a wrong procedure shows, and all of it takes some seconds.

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ablations.rows import Row, by_seed, rows_of, runs_csv
-from ablations.statistics import describe, paired
 from ablations.summary import comparable, summarise
 from ablations.wording import method, note, verdict_words
+from evidence.statistics import describe, paired
 
 
 def test_a_variant_has_mean_sd_n_and_paired_differences(study: Any) -> None:

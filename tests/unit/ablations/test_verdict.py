@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from ablations.wording import cited, grouped, methods, verdict
-from ablations.wording.numbers import (
+from ablations.wording.verdict import control_of
+from evidence.numbers import (
     listed,
     margin_words,
     noise_title,
@@ -14,7 +15,6 @@ from ablations.wording.numbers import (
     signed,
     word,
 )
-from ablations.wording.verdict import control_of
 from tests.unit.ablations.summaries import effect
 
 

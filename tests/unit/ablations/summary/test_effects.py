@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from ablations.rows import Row
-from ablations.statistics import paired
 from ablations.summary.effects import effects, sampled
 from ablations.summary.pairs import Rules, better, decisive, pairs_of, widened
 from ablations.summary.samples import Samples
+from evidence.statistics import paired
 
 CLEAN = "test/clean/accuracy"
 RULES = Rules(margin=0.005)

@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
 
-from ablations.statistics import (
+from evidence.statistics import (
     difference_p,
     equivalence_p,
     paired,

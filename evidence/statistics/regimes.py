@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
-from ablations.statistics.arrays import LEVEL, Array, Values, between, vector
+from evidence.statistics.arrays import LEVEL, Array, Values, between, vector
 
 LEAST = 5  # regimes; with fewer, tau and the t quantile of k - 2 say nothing
 

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ablations.charts.frame import Frame, frame, offsets
-from ablations.charts.spec import COLOURS, Chart, Panel, Point, Series, spans
+from evidence.charts.frame import Frame, frame, offsets
+from evidence.charts.spec import COLOURS, Chart, Panel, Point, Series, spans
 
 INK, SOFT, GRID = "#1b1f24", "#59636e", "#d8dee4"
 INCH = 96.0  # pixels

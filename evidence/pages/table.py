@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ablations.charts.hover import effect_lines, runs_line, sample_lines
-from ablations.charts.spec import find
-from ablations.wording import WORDS, percent, plain, points, word
+from evidence.charts.hover import effect_lines, runs_line, sample_lines
+from evidence.charts.spec import find
+from evidence.numbers import WORDS, percent, plain, points, word
 
 Tree = Mapping[str, Any]
 

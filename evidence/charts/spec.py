@@ -124,3 +124,7 @@ def spans(points: Sequence[Point]) -> tuple[list[float], list[float]]:
     below = [0.0 if p.low is None else p.value - p.low for p in points]
     above = [0.0 if p.high is None else p.high - p.value for p in points]
     return below, above
+
+
+Gallery = Mapping[str, tuple[Chart, ...]]
+"""Section of a page -> its charts."""

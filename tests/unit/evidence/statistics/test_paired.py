@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
-from ablations.statistics import (
+from evidence.statistics import (
     Paired,
     corrected_interval,
     describe,

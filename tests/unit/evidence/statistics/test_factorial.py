@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.api import OLS
 
-from ablations.statistics import effects, orthogonal, shapley
+from evidence.statistics import effects, orthogonal, shapley
 
 TWO = {
     frozenset[str](): [70.0, 60.0],

@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from ablations.statistics.arrays import Array, Values, vector
+from evidence.statistics.arrays import Array, Values, vector
 
 Cell = frozenset[str]
 

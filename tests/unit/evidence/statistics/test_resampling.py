@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as mcnemar_of_statsmodels
 
-from ablations.statistics import bca, mcnemar, permutation_p, two_way
+from evidence.statistics import bca, mcnemar, permutation_p, two_way
 
 SKEWED = np.random.default_rng(0).gamma(2.0, 0.01, 12)
 

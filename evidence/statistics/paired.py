@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special, stats
 
-from ablations.statistics.arrays import (
+from evidence.statistics.arrays import (
     LEVEL,
     RESOLUTION,
     Array,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
-from ablations.statistics import OverRegimes, Refusal, over_regimes
+from evidence.statistics import OverRegimes, Refusal, over_regimes
 
 
 def pooled(effects: list[float], errors: list[float]) -> OverRegimes:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ablations.statistics import (
+from evidence.statistics import (
     boundary,
     critical_constant,
     crossing_probability,
@@ -63,7 +63,7 @@ def test_it_is_the_share_of_simulated_paths() -> None:
 
 @pytest.mark.parametrize("sides", [1, 2])
 def test_the_nodes_are_enough(monkeypatch: pytest.MonkeyPatch, sides: int) -> None:
-    from ablations.statistics import sequential
+    from evidence.statistics import sequential
 
     c = np.array([-2.0, 0.5, 2.0, 3.0, 5.0, 8.0])
     found = [crossing_probability(c, f, sides=sides) for f in (UNEVEN, equal(20))]

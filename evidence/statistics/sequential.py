@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import optimize, special
 
-from ablations.statistics.arrays import Array, between
+from evidence.statistics.arrays import Array, between
 
 DELTA = 0.25  # between Pocock's early stopping and O'Brien and Fleming's full power at the end
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from ablations.statistics.arrays import (
+from evidence.statistics.arrays import (
     LEVEL,
     Array,
     Values,

@@ -7,7 +7,7 @@ ten seeds its 95 % interval runs from .69 to 1.83 of it, and the seeds needed go
 import numpy as np
 from scipy import optimize, special, stats
 
-from ablations.statistics.arrays import above, between
+from evidence.statistics.arrays import above, between
 
 MOST = 100_000  # seeds; beyond, the answer is "no number of seeds"
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.power import TTestPower
 
-from ablations.statistics import difference_p, minimum_detectable, power_of, seeds_needed
+from evidence.statistics import difference_p, minimum_detectable, power_of, seeds_needed
 
 sizes, alphas, powers = st.floats(0.2, 3), st.floats(0.002, 0.2), st.floats(0.3, 0.95)
 

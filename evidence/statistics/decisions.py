@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from ablations.statistics.arrays import (
+from evidence.statistics.arrays import (
     Array,
     Values,
     above,
@@ -17,7 +17,7 @@ from ablations.statistics.arrays import (
     vector,
     without_spread,
 )
-from ablations.statistics.paired import Paired
+from evidence.statistics.paired import Paired
 
 
 def difference_p(deltas: Array) -> Array:

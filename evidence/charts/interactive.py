@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ablations.charts.frame import WIDTHS, Frame, frame, offsets
-from ablations.charts.spec import COLOURS, DASHES, SYMBOLS, Chart, Panel, Point, Series, spans
+from evidence.charts.frame import WIDTHS, Frame, frame, offsets
+from evidence.charts.spec import COLOURS, DASHES, SYMBOLS, Chart, Panel, Point, Series, spans
 
 Tree = dict[str, Any]
 INK, SOFT, GRID = "#1b1f24", "#59636e", "#d8dee4"

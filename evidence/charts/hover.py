@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ablations.charts.spec import find
-from ablations.wording import MINUS, WORDS, number, p_value, points, ranges, signed, span
+from evidence.charts.spec import find
+from evidence.numbers import MINUS, WORDS, number, p_value, points, ranges, signed, span
 
 Tree = Mapping[str, Any]
 

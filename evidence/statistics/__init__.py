@@ -6,8 +6,8 @@ verdicts over a family, ``sequential`` several looks, ``factorial`` what each fa
 and coverage as used.
 """
 
-from ablations.statistics.arrays import LEVEL, Array, Values, without_spread
-from ablations.statistics.decisions import (
+from evidence.statistics.arrays import LEVEL, Array, Values, without_spread
+from evidence.statistics.decisions import (
     difference_p,
     equivalence_p,
     interval_verdict,
@@ -16,8 +16,8 @@ from ablations.statistics.decisions import (
     verdict,
     verdicts,
 )
-from ablations.statistics.factorial import effects, orthogonal, shapley
-from ablations.statistics.paired import (
+from evidence.statistics.factorial import effects, orthogonal, shapley
+from evidence.statistics.paired import (
     EffectSize,
     Improvement,
     Paired,
@@ -31,10 +31,10 @@ from ablations.statistics.paired import (
     paired_by_seed,
     wilcoxon_p,
 )
-from ablations.statistics.power import minimum_detectable, power_of, seeds_needed
-from ablations.statistics.regimes import OverRegimes, Refusal, over_regimes
-from ablations.statistics.resampling import McNemar, bca, mcnemar, permutation_p, two_way
-from ablations.statistics.sequential import (
+from evidence.statistics.power import minimum_detectable, power_of, seeds_needed
+from evidence.statistics.regimes import OverRegimes, Refusal, over_regimes
+from evidence.statistics.resampling import McNemar, bca, mcnemar, permutation_p, two_way
+from evidence.statistics.sequential import (
     boundary,
     critical_constant,
     crossing_probability,

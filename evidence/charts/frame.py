@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ablations.charts.spec import Chart
+from evidence.charts.spec import Chart
 
 WIDTHS = {1: 640.0, 2: 900.0, 3: 1130.0}
 NARROW = 350.0  # of a figure on a telephone of 390 pixels

@@ -1,0 +1,1 @@
+"""What search and ablation share in telling: statistics, charts, pages. Knows neither of them."""
