@@ -1,33 +1,50 @@
 """Random points of a search space, drawn with numpy alone: the machine that makes the table
 (``benchmarks.regret_table``) needs no Optuna.
+
+A cluster sample, because most of what a contribution metric is made of is shared by a pack: a few
+points each share those values, so that they can train together; all others they draw alone. Each
+point by itself is uniform on the space, as Optuna's random sampler draws it.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cal.config import Config
+from cal.methods.cal import applied
+from cal.methods.metric import kind
+from cal.packed import shape
+from search_spaces.dimension import Choice, Dimension
 from search_spaces.fields import laid
-from search_spaces.space import Choice, Dimension, acting
+from search_spaces.space import acting
 
 Point = dict[str, Any]  # field -> value of the dimensions that act
 
 
-def drawn(dimensions: Sequence[Dimension], config: Config, draw: np.random.Generator) -> Point:
+def drawn(
+    dimensions: Sequence[Dimension],
+    config: Config,
+    draw: np.random.Generator | None,
+    *,
+    shared: Mapping[str, Any] | None = None,
+) -> Point:
     """One point: dimension by dimension, each only where its ``when`` holds in the configuration as
-    it stands by then; uniform on its scale, as Optuna's random sampler draws it.
+    it stands by then. ``shared`` is taken as it is; without ``draw`` the defaults are.
     """
     values: Point = {}
-    for dimension in dimensions:
-        if acting([dimension], laid(config, values)):
-            value = _value(dimension, draw)
-            values[dimension.field] = list(value) if isinstance(value, tuple) else value
+    given = shared or {}
+    for d in dimensions:
+        if acting([d], laid(config, values)):
+            own = d.default if draw is None else _value(d, draw)
+            value = given.get(d.field, own)
+            values[d.field] = list(value) if isinstance(value, tuple) else value
     return values
 
 
 def _value(d: Dimension, draw: np.random.Generator) -> Choice:
+    """Uniform on the dimension's scale, both ends included."""
     if d.label == "fixed":
         return d.default
     if d.kind == "categorical":
@@ -36,27 +53,35 @@ def _value(d: Dimension, draw: np.random.Generator) -> Choice:
     if d.kind == "int" and not d.log:
         return int(draw.integers(int(low), int(high), endpoint=True))
     wide = 0.5 if d.kind == "int" else 0.0  # each whole number has an interval of its own
-    found = draw.uniform(low, high)
     if d.log:
         found = math.exp(draw.uniform(math.log(low - wide), math.log(high + wide)))
+    else:
+        found = draw.uniform(low, high)
     found = min(max(found, low), high)
     return round(found) if d.kind == "int" else found
 
 
-def default(dimensions: Sequence[Dimension], config: Config) -> Point:
-    """The point that has every dimension's default."""
-    values: Point = {}
-    for dimension in dimensions:
-        if acting([dimension], laid(config, values)):
-            value = dimension.default
-            values[dimension.field] = list(value) if isinstance(value, tuple) else value
-    return values
+def packed_by(dimensions: Sequence[Dimension], config: Config) -> set[str]:
+    """Fields whose values the runs of one pack share."""
+    found = set()
+    for d in dimensions:
+        if d.label != "fixed" and acting([d], config):
+            ends = [laid(config, {d.field: end}) for end in d.extremes()]
+            if len({(shape(end), kind(end), applied(end)) for end in ends}) > 1:
+                found.add(d.field)
+    return found
 
 
 def points(
-    dimensions: Sequence[Dimension], config: Config, *, count: int, seed: int
+    dimensions: Sequence[Dimension], config: Config, *, count: int, seed: int, alike: int
 ) -> list[Point]:
-    """``count`` random points and, last, the defaults. The first n are the same for any count."""
-    draws = (np.random.default_rng([seed, i]) for i in range(count))
-    found = [drawn(dimensions, config, draw) for draw in draws]
-    return [*found, default(dimensions, config)]
+    """``count`` random points, ``alike`` of them each with equal values of ``packed_by``, and last
+    the defaults. The first n are the same for any count.
+    """
+    fields = packed_by(dimensions, config)
+    found: list[Point] = []
+    for i in range(count):
+        leader = found[i - i % alike] if i % alike else {}
+        shared = {field: leader[field] for field in fields if field in leader}
+        found.append(drawn(dimensions, config, np.random.default_rng([seed, i]), shared=shared))
+    return [*found, drawn(dimensions, config, None)]

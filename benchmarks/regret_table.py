@@ -29,10 +29,9 @@ from typing import Any
 
 import torch
 
-from benchmarks.cases import REGIMES
 from benchmarks.regret_points import Point, points
 from cal.allocator import keep_freed_memory
-from cal.config import Config, ConfigError, merge, parse, read_yaml
+from cal.config import CONFIGS, Config, ConfigError, find_yaml, merge, parse, read_yaml
 from cal.effective import code_version
 from cal.packed import halves, packs, shape
 from cal.records import Epoch, Failure, Result
@@ -43,13 +42,14 @@ from search_spaces.space import read_space
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = (1000, 1001, 1002)
 EVERY = {100: 4, 60: 3}  # epochs of a run -> between validations: 25 and 20 points of a curve
+ALIKE = 5  # points: with three seeds a pack of 15
 PACK = 16  # runs; on a GPU several hundred
 Row = dict[str, Any]
 
 
 def base_of(name_or_path: str) -> Config:
-    """A regime of benchmarks/cases.py by name, or a file, made ready to be searched."""
-    tree: Mapping[str, Any] = REGIMES.get(name_or_path) or read_yaml(name_or_path)
+    """A packaged configuration by name, or a file, made ready to be searched."""
+    tree = read_yaml(find_yaml(name_or_path, folder=CONFIGS, option="--config"))
     config = parse(merge(tree, {"evaluate": {"part": "select", "noise": "none"}}))
     every = EVERY.get(config.train.epochs, max(1, config.train.epochs // 20))
     return laid(config, {"train.validate_every": every})
@@ -213,19 +213,26 @@ def main() -> None:
     p.add_argument("--config", default="hw20", help="hw20, keypad, or a YAML file")
     p.add_argument("--points", type=int, default=1000)
     p.add_argument("--seed", type=int, default=0, help="of the draw of the points")
+    p.add_argument("--alike", type=int, default=ALIKE, help="points that share what packs share")
     p.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     p.add_argument("--pack", type=int, default=PACK, help="runs trained as one")
     p.add_argument("--device", default="cpu", help="cpu, the reference, or cuda with --pack 512")
     p.add_argument("--out", type=Path, required=True, help="a .json.xz")
     options = p.parse_args()
     space, base = read_space(options.space), base_of(options.config)
-    found = points(space.dimensions, base, count=options.points, seed=options.seed)
+    found = points(
+        space.dimensions,
+        base,
+        **{name: getattr(options, name) for name in ("seed", "alike")},
+        count=options.points,
+    )
     settings = {
         "space": space.model_dump(mode="json"),
         "base": base.model_dump(mode="json"),
         "seeds": list(SEEDS),
         "random_points": options.points,
         "seed": options.seed,
+        "alike": options.alike,
         "device": options.device,
     }
     kept = Kept(options.out.with_name(options.out.name + ".jsonl"), settings)
