@@ -7,13 +7,14 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ablations import backend as backends
-from ablations import estimate, execute, preflight, sizing, units
-from ablations.backend import Backend
+from ablations import estimate, execute, preflight
 from ablations.plan import Plan, Run
 from ablations.progress import Progress
-from cal import cli
+from cal import cli, units
+from cal.adapters import ray_backend as backends
 from cal.adapters import ray_cluster
+from cal.adapters import ray_sizing as sizing
+from cal.adapters.ray_backend import Backend
 from cal.footprint import Size
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ class Workplace:
         given = self.options
         asked = Backend(given.backend, given.workers, given.gpus_per_run)
         cli.say(ray_cluster.connect(cpus=given.workers))
-        backend = backends.choose(self.plan, asked, devices=ray_cluster.slots("GPU"))
+        backend = backends.choose(
+            (run.config for run in self.plan.runs), asked, devices=ray_cluster.slots("GPU")
+        )
         parallel, gpus = backends.data_parallel(backend), backend.gpus or 0.0
         preflight.check_workers_of(self.plan, workers=parallel, gpus=gpus)
         for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
@@ -84,7 +87,7 @@ class Workplace:
             for passed in (line, *self._passed):
                 cli.say(f"  {passed}")
 
-    def _packs(self, runs: Sequence[Run], backend: Backend, places: int) -> list[units.Unit]:
+    def _packs(self, runs: Sequence[Run], backend: Backend, places: int) -> list[execute.Unit]:
         if backend.name != "packed":
             return [(run,) for run in runs]
         first = not self._sizes

@@ -60,7 +60,7 @@ def _names() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; see ``cal.cli`` for its exit codes."""
-    options = parser().parse_args(arguments)
+    options = parser().parse_intermixed_args(arguments)  # SPACE --config FILE FIELD=VALUE
     tree = merge(
         read_yaml(find_yaml(options.config, folder=CONFIGS, option="--config")),
         assignments(options.assignments),

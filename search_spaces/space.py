@@ -83,18 +83,13 @@ def parse_space(
             found.pop(str(key), None)
     dimensions = tuple(found.values())
     faults += _order_faults(dimensions)
-    published: tuple[Published, ...] = ()
-    try:
-        published = _published(tree, included, dimensions)
-    except ConfigError as error:
-        faults += str(error).splitlines()
-    if faults:
+    if faults:  # settings of a field that is faulty would be told as of none
         raise ConfigError("\n".join(faults))
     return Space(
         name=str(tree.get("name", name)),
         title=str(tree.get("title", "")),
         dimensions=dimensions,
-        published=published,
+        published=_published(tree, included, dimensions),
     )
 
 

@@ -15,22 +15,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("cal", "evidence", "ablations", "search_spaces", "cluster", "benchmarks", "tests")
 ROOMS += ("docs", ".ci")
-    "cal",
-    "evidence",
-    "ablations",
-    "search_spaces",
-    "cluster",
-    "benchmarks",
-    "tests",
-    "docs",
-    ".ci",
-)
 LINES = 400
 
 # Where a library may be imported; nowhere else.
 HOMES = {
     "ray": ("cal/adapters/ray_*.py", "search_spaces/explore.py", "benchmarks/raw_tune.py")
-    + ("ablations/execute.py",)
     + ("cluster/*", "tests/integration/*"),
     "mlflow": ("cal/adapters/tracking*.py", "tests/integration/*"),
     "matplotlib": ("evidence/charts/still.py",),

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from ablations import execute
-from ablations.backend import Backend
 from ablations.plan import Run
 from cal import checkpoint
 from cal.adapters import ray_cluster, ray_train
+from cal.adapters.ray_backend import Backend
 from cal.adapters.tracking import Seed
 from cal.config import parse
 from cal.records import Epoch, Result
