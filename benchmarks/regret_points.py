@@ -16,9 +16,10 @@ from cal.config import Config
 from cal.methods.cal import applied
 from cal.methods.metric import kind
 from cal.packed import shape
+from search_spaces.branches import completed, settings_for
 from search_spaces.dimension import Choice, Dimension
 from search_spaces.fields import laid
-from search_spaces.space import acting
+from search_spaces.space import Space, acting
 
 Point = dict[str, Any]  # field -> value of the dimensions that act
 
@@ -26,20 +27,18 @@ Point = dict[str, Any]  # field -> value of the dimensions that act
 def drawn(
     dimensions: Sequence[Dimension],
     config: Config,
-    draw: np.random.Generator | None,
+    draw: np.random.Generator,
     *,
     shared: Mapping[str, Any] | None = None,
 ) -> Point:
     """One point: dimension by dimension, each only where its ``when`` holds in the configuration as
-    it stands by then. ``shared`` is taken as it is; without ``draw`` the defaults are.
+    it stands by then. Values of ``shared`` are taken as they are.
     """
     values: Point = {}
-    given = shared or {}
     for d in dimensions:
         if acting([d], laid(config, values)):
-            own = d.default if draw is None else _value(d, draw)
-            value = given.get(d.field, own)
-            values[d.field] = list(value) if isinstance(value, tuple) else value
+            own = _value(d, draw)
+            values[d.field] = (shared or {}).get(d.field, own)
     return values
 
 
@@ -72,11 +71,11 @@ def packed_by(dimensions: Sequence[Dimension], config: Config) -> set[str]:
     return found
 
 
-def points(
+def random_points(
     dimensions: Sequence[Dimension], config: Config, *, count: int, seed: int, alike: int
 ) -> list[Point]:
-    """``count`` random points, ``alike`` of them each with equal values of ``packed_by``, and last
-    the defaults. The first n are the same for any count.
+    """``count`` points, ``alike`` of them each with equal values of ``packed_by``. The first n are
+    the same for any count.
     """
     fields = packed_by(dimensions, config)
     found: list[Point] = []
@@ -84,4 +83,13 @@ def points(
         leader = found[i - i % alike] if i % alike else {}
         shared = {field: leader[field] for field in fields if field in leader}
         found.append(drawn(dimensions, config, np.random.default_rng([seed, i]), shared=shared))
-    return [*found, drawn(dimensions, config, None)]
+    return found
+
+
+def known_points(space: Space, config: Config) -> list[Point]:
+    """What a search may begin with: the configuration as it stands, and what was published for it;
+    each once.
+    """
+    given = [{}, *(setting.values for setting in settings_for(space, config))]
+    found = [completed(space.dimensions, config, values) for values in given]
+    return [point for i, point in enumerate(found) if point not in found[:i]]

@@ -4,8 +4,9 @@
         --out benchmarks/results/regret/hw20.json.xz
 
 Every point is trained under three seeds, in packs, and scored on the select part (evaluate.noise
-none): its curves of val/accuracy and val/nll, and how it ended. The last point has the defaults.
-Runs that are done stand in OUT.jsonl, so that the same command goes on after an interruption.
+none): its curves of val/accuracy and val/nll, and how it ended. Behind the random points stand
+those that a search may begin with: the configuration's own and the published. Runs that are done
+stand in OUT.jsonl, so that the same command goes on after an interruption.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.regret_points import Point, points
+from benchmarks.regret_points import Point, known_points, random_points
 from cal.allocator import keep_freed_memory
 from cal.config import CONFIGS, Config, ConfigError, find_yaml, merge, parse, read_yaml
 from cal.effective import code_version
@@ -220,12 +221,10 @@ def main() -> None:
     p.add_argument("--out", type=Path, required=True, help="a .json.xz")
     options = p.parse_args()
     space, base = read_space(options.space), base_of(options.config)
-    found = points(
-        space.dimensions,
-        base,
-        **{name: getattr(options, name) for name in ("seed", "alike")},
-        count=options.points,
+    found = random_points(
+        space.dimensions, base, count=options.points, seed=options.seed, alike=options.alike
     )
+    found += known_points(space, base)
     settings = {
         "space": space.model_dump(mode="json"),
         "base": base.model_dump(mode="json"),
