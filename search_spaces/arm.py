@@ -75,9 +75,12 @@ class Arm:
         self.trials[stored.number] = trial
         return trial
 
-    def begin(self, trial: Trial) -> SeedRun:
-        """Its first run, to its next rung."""
-        return trial.add_run(self.rules.seeds[0], until=self._next_rung(trial, trial.goes_on))
+    def begin(self, trial: Trial, *, to_end: bool = False) -> SeedRun:
+        """Its first run, to its next rung. ``to_end``: without a pause; ``decided`` says when it is
+        stopped.
+        """
+        until = None if to_end else self._next_rung(trial, trial.goes_on)
+        return trial.add_run(self.rules.seeds[0], until=until)
 
     def _next_rung(self, trial: Trial, epoch: int) -> int | None:
         later = [rung for rung in self.rules.scheduler.rungs(trial.number) if rung > epoch]
@@ -131,6 +134,20 @@ class Arm:
                 self._end(run.trial, "stopped", f"stopped at epoch {rung}: {place} there")
                 stopped.append(run)
         return stopped
+
+    def decided(self, run: SeedRun, *, stops: bool) -> None:
+        """What another scheduler (Ray Tune's) says of a first run that stands at a new point."""
+        number, (epoch, value) = run.trial.number, run.curve[-1]
+        self.study.report(number, epoch, value)
+        if not stops:
+            self.study.goes_on(number, epoch)
+            run.trial.goes_on = epoch
+            return
+        firsts = [other.runs[0].curve for other in self.trials.values() if other.runs]
+        there = [v for curve in firsts for e, v in curve if e == epoch]
+        place = f"{sum(v > value for v in there) + 1} of {len(there)}"
+        run.status = "stopped"
+        self._end(run.trial, "stopped", f"stopped at epoch {epoch}: {place} there")
 
     def finished(self, run: SeedRun, metrics: Mapping[str, float]) -> None:
         """A run is complete: its trial gets another seed, or is told."""

@@ -1,22 +1,22 @@
 """The loop of a search: ask for trials, pack their runs, judge them, give more seeds, tell.
 
-Knows neither Ray nor MLflow: runs go to a ``Pool`` and come back as events, and a ``Book`` keeps
-them. Order: the book first, then the storage. So whatever a driver that dies leaves undone is done
-again by the next, and nothing twice.
+Knows neither Ray nor MLflow: runs go to a ``Pool`` and come back as events, and a ``Clerk`` keeps
+them. ``tuned`` is the other way to run a search.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
 
 from cal.config import Config
 from cal.packed import alone, packs, shape
-from cal.records import Epoch, Failure, Result
 from cal.running import Job
 from search_spaces.arm import Arm
-from search_spaces.trials import SeedRun, Trial
+from search_spaces.clerk import Book as Book
+from search_spaces.clerk import Clerk
+from search_spaces.trials import SeedRun
 
 
 class Pool(Protocol):
@@ -38,37 +38,6 @@ class Pool(Protocol):
 
     def close(self) -> None:
         """End what is under way."""
-
-
-class Book(Protocol):
-    """Where everything is kept; ``search_spaces.book.Book`` writes it into the ledger."""
-
-    def asked(self, trial: Trial) -> None:
-        """A trial begins."""
-
-    def known(self, run: SeedRun) -> Mapping[str, float] | None:
-        """The metrics of a run that finished before."""
-
-    def started(self, run: SeedRun, *, beside: int) -> None:
-        """A run was given to the pool, one of ``beside``; also when it goes on."""
-
-    def epoch(self, run: SeedRun, record: Epoch) -> None:
-        """An epoch was trained."""
-
-    def finished(self, run: SeedRun, result: Result) -> None:
-        """A run is complete."""
-
-    def stopped(self, run: SeedRun) -> None:
-        """A run was stopped early; its trial has the reason."""
-
-    def failed(self, run: SeedRun, error: str) -> None:
-        """A run failed or diverged."""
-
-    def told(self, trial: Trial, scores: Mapping[str, Any]) -> None:
-        """A trial ended; ``scores``: objective -> ``racing.Score``."""
-
-    def note(self, line: str) -> None:
-        """Something else the user should know."""
 
 
 @dataclass(frozen=True)
@@ -99,26 +68,19 @@ class Engine:
         parameters: Callable[[Config], int] | None = None,
     ) -> None:
         self.arms, self.pool, self.book, self.packing = tuple(arms), pool, book, packing
-        self.parameters = parameters
-        self._arms = {arm.name: arm for arm in arms}
-        self._first: dict[str, Trial] = {}  # hash of a first run -> the trial that it belongs to
+        self.clerk = Clerk(arms, book, parameters=parameters)
         self._working: dict[str, SeedRun] = {}  # by hash
         self._packs: list[set[str]] = []  # hashes of runs that were given in together
 
     def run(self) -> None:
         """Until every arm has all its trials told. Ctrl-C ends the workers and is passed on."""
-        for arm in self.arms:
-            arm.restore()
-        known = {trial.name: trial for arm in self.arms for trial in arm.trials.values()}
-        for trial in known.values():
-            if trial.runs:
-                self._first[trial.runs[0].hash] = trial
+        self.clerk.restore()
         for arm in self.arms:
             for trial in arm.running:
-                self._begin(arm, trial)
+                self.clerk.begin(trial)
         try:
             while True:
-                self._settle()
+                self.clerk.settle()
                 self._fill()
                 if self.pool.idle and not self._working:
                     break
@@ -131,21 +93,12 @@ class Engine:
         finally:
             self.pool.close()
 
-    def _begin(self, arm: Arm, trial: Trial) -> None:
-        """Its first run; or none, where another trial is the same computation."""
-        self.book.asked(trial)
-        run = arm.begin(trial)
-        other = self._first.setdefault(run.hash, trial)
-        if other is not trial:
-            trial.runs.clear()
-            trial.twin = other.twin or other
-
     def _fill(self) -> None:
         """Ask for as many trials as may be under way, and give packs of what is ready."""
         while self._asked():
             pass
-        ready = [run for run in self._ready() if not self._found(run)]
-        self._settle()
+        ready = [run for run in self._ready() if not self.clerk.found(run)]
+        self.clerk.settle()
         for jobs in self._packed(ready)[: self.pool.room]:
             for run in jobs:
                 run.status = "working"
@@ -167,9 +120,9 @@ class Engine:
             if not waiting:
                 break
             arm = max(waiting, key=lambda arm: arm.left / arm.most)
-            self._begin(arm, arm.ask())
+            self.clerk.begin(arm.ask())
             asked += 1
-        self._settle()
+        self.clerk.settle()
         return asked > 0
 
     def _ready(self) -> list[SeedRun]:
@@ -182,13 +135,6 @@ class Engine:
             if run.status == "ready"
         ]
         return sorted(found, key=lambda run: (-len(run.trial.runs), -run.epoch))
-
-    def _found(self, run: SeedRun) -> bool:
-        """Whether an earlier driver finished this run."""
-        metrics = self.book.known(run)
-        if metrics is not None:
-            self._arm(run).finished(run, self._measured(run, metrics))
-        return metrics is not None
 
     def _packed(self, runs: Sequence[SeedRun]) -> list[list[SeedRun]]:
         """Packs of runs that fit together and stand at the same epoch, spread over free workers."""
@@ -206,22 +152,9 @@ class Engine:
         return sorted(found, key=lambda pack: (-len(pack[0].trial.runs), -pack[0].epoch))
 
     def _take(self, run: SeedRun, record: Any) -> None:
-        arm = self._arm(run)
-        if isinstance(record, Epoch):
-            self.book.epoch(run, record)
-            arm.epoch(run, record)
-        elif isinstance(record, Failure):
-            self.book.failed(run, record.error)
-            arm.failed(run, record.error)
-        else:
-            self.book.finished(run, record)
-            arm.finished(run, self._measured(run, record.metrics))
+        self.clerk.take(run, record)
         if run.status != "working":
             del self._working[run.hash]
-
-    def _measured(self, run: SeedRun, metrics: Mapping[str, float]) -> dict[str, float]:
-        count = {"parameters": float(self.parameters(run.config))} if self.parameters else {}
-        return {**metrics, **count}
 
     def _judge(self) -> None:
         """Packs that have come to their rungs, each as a whole."""
@@ -231,22 +164,6 @@ class Engine:
                 mine = [run for t in arm.running for run in t.runs if run.hash in pack]
                 for run in arm.judge(mine):
                     self.book.stopped(run)
-
-    def _settle(self) -> None:
-        """Tell what ended, and what is the same as something that ended."""
-        while True:
-            for arm in self.arms:
-                for trial in arm.running:
-                    if trial.twin is not None and trial.twin.status != "running":
-                        arm.mirror(trial)
-            ended = [(arm, trial) for arm in self.arms for trial in arm.settle()]
-            for arm, trial in ended:
-                self.book.told(trial, arm.scored(trial))
-            if not ended:
-                return
-
-    def _arm(self, run: SeedRun) -> Arm:
-        return self._arms[run.trial.arm]
 
 
 def _together(run: SeedRun) -> tuple[Any, ...]:
