@@ -74,6 +74,11 @@ def _in_worker(jobs: Sequence[Job], gpus: float) -> Iterator[list[Keyed]]:
         raise
 
 
+def worker_records(job: Job, *, gpus: float = 0.0) -> Iterator[list[Keyed]]:
+    """One run in this process, a worker of Ray. Raises ``MemoryError`` for any lack of memory."""
+    yield from _in_worker([job], gpus)
+
+
 def stream(jobs: Sequence[Job], *, gpus: float = 0.0) -> Any:
     """A streaming generator task in a warm worker (``next`` gives references to lists).
 
