@@ -109,7 +109,7 @@ def run(search: Search, backend: Backend) -> None:
     searcher = _Optuna(search, backend)
     scheduler = _Scheduler(search, Judge.of(search))
     group = backend.name == "ray-train"
-    needs = {"cpu": 0} if group else {"cpu": 1, "gpu": backend.gpus or 0}
+    needs = {"memory": 1} if group else {"cpu": 1, "gpu": backend.gpus or 0}
     with tempfile.TemporaryDirectory(prefix="cal-tune-", ignore_cleanup_errors=True) as folder:
         tuner = tune.Tuner(
             tune.with_resources(_Trial, needs),
