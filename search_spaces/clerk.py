@@ -46,7 +46,9 @@ class Book(Protocol):
 
 
 class Clerk:
-    """Of the arms of a search. ``parameters``: counts those of a network, where it is asked."""
+    """Of the arms of a search, restored before. ``parameters``: counts those of a network, where
+    it is asked.
+    """
 
     def __init__(
         self, arms: Sequence[Arm], book: Book, *, parameters: Callable[[Config], int] | None = None
@@ -54,12 +56,7 @@ class Clerk:
         self.arms, self.book, self.parameters = tuple(arms), book, parameters
         self._arms = {arm.name: arm for arm in arms}
         self._first: dict[str, Trial] = {}  # hash of a first run -> the trial that it belongs to
-
-    def restore(self) -> None:
-        """Put back what the storage has; trials that were under way are to be begun again."""
-        for arm in self.arms:
-            arm.restore()
-        for arm in self.arms:
+        for arm in arms:
             for trial in arm.trials.values():
                 if trial.runs:
                     self._first[trial.runs[0].hash] = trial

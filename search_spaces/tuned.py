@@ -46,14 +46,13 @@ def run(
     folder: str,
     parameters: Callable[[Config], int] | None = None,
 ) -> None:
-    """Run arms to their ends, one after another, on a cluster that is connected.
+    """Run arms, restored before, to their ends, one after another, on a connected cluster.
 
     ``folder``: of checkpoints. Ctrl-C is passed on; a second call goes on where this one was.
     """
     from cal.adapters import ray_tune  # opens Ray Tune
 
     clerk = Clerk(arms, book, parameters=parameters)
-    clerk.restore()
     searches = [Search(arm, clerk, folder=folder, every_s=backend.checkpoint_s) for arm in arms]
     for search in searches:
         search.take_over()
