@@ -233,7 +233,9 @@ class Arm:
                 if t.line and t.status != "failed"
             }
             mine = [run.scores[name] for run in trial.line]
-            found[name] = racing.score(mine, racing.effects(lines))
+            known = trial.arm == self.name  # of a twin in another arm there is nothing to correct
+            effects = racing.effects(lines) if known else [0.0] * len(mine)
+            found[name] = racing.score(mine, effects)
         return found
 
     def means(self, trial: Trial) -> dict[str, float]:

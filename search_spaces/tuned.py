@@ -34,8 +34,8 @@ Stops = Callable[[int, int, float], bool]
 
 def words(scheduler: Scheduler) -> str:
     """What early stopping does here, for a report."""
-    first = scheduler.rungs(0)[:1]
-    return WORDS[scheduler.name] + (f"; from epoch {first[0]} of {scheduler.epochs}" * bool(first))
+    said = [f"; from epoch {rung} of {scheduler.epochs}" for rung in scheduler.rungs(0)[:1]]
+    return WORDS[scheduler.name] + "".join(said)
 
 
 def run(

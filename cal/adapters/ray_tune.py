@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -109,7 +109,9 @@ def run(search: Search, backend: Backend) -> None:
     searcher = _Optuna(search, backend)
     scheduler = _Scheduler(search, Judge.of(search))
     group = backend.name == "ray-train"
-    needs = {"memory": 1} if group else {"cpu": 1, "gpu": backend.gpus or 0}
+    needs = {"cpu": 1.0, "gpu": backend.gpus or 0.0}
+    if group:  # its workers have CPUs and GPUs of their own; Ray refuses to place nothing
+        needs = {"memory": 1.0}
     with tempfile.TemporaryDirectory(prefix="cal-tune-", ignore_cleanup_errors=True) as folder:
         tuner = tune.Tuner(
             tune.with_resources(_Trial, needs),
@@ -228,7 +230,7 @@ NOBODY = SimpleNamespace(get_live_trials=list)  # waits, so no trial is paused f
 def _rule(early: Early) -> Any:
     """The end of a run is no rung: it would be stopped before it is evaluated."""
     rungs = early.rungs(0)
-    ends = {"time_attr": EPOCH, "metric": VALUE, "mode": "max"}
+    ends: dict[str, Any] = {"time_attr": EPOCH, "metric": VALUE, "mode": "max"}
     if early.name == "none" or not rungs:
         return schedulers.FIFOScheduler()
     if early.name == "median":
@@ -280,7 +282,7 @@ class _Scheduler(schedulers.FIFOScheduler):
             raise
 
 
-class _Trial(tune.Trainable):  # type: ignore[misc]
+class _Trial(tune.Trainable):
     """The process that runs trials. A class: its process takes one after another."""
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -302,7 +304,7 @@ class _Trial(tune.Trainable):  # type: ignore[misc]
         self._said.close()
 
 
-def _said(work: Work) -> Iterator[Sequence[Keyed]]:
+def _said(work: Work) -> Generator[Sequence[Keyed], None, None]:
     """Records of runs, one run after another. One that raises failed; a lack of memory is a loss of
     the process, and is raised.
     """
