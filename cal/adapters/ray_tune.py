@@ -199,12 +199,19 @@ class _Optuna(OptunaSearch):
         """Nothing: the study keeps everything."""
 
 
+@dataclass(frozen=True)
+class _Named:
+    """All that Tune's schedulers need of a trial."""
+
+    trial_id: str
+
+
 class Judge:
     """One of Tune's schedulers as a rule on values, more is better, told by number of trial."""
 
     def __init__(self, rule: Any) -> None:
         self.rule = rule
-        self._trials: dict[int, Any] = {}
+        self._trials: dict[int, _Named] = {}
 
     @classmethod
     def of(cls, search: Search) -> "Judge":
@@ -217,7 +224,7 @@ class Judge:
     def stops(self, number: int, epoch: int, value: float) -> bool:
         """Whether this point of its first seed is a trial's last."""
         if number not in self._trials:
-            self._trials[number] = SimpleNamespace(trial_id=str(number))
+            self._trials[number] = _Named(str(number))
             self.rule.on_trial_add(NOBODY, self._trials[number])
         point = {EPOCH: epoch, VALUE: value}
         decision = self.rule.on_trial_result(NOBODY, self._trials[number], point)
