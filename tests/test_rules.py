@@ -15,16 +15,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("cal", "evidence", "ablations", "search_spaces", "cluster", "benchmarks", "tests")
 ROOMS += ("docs", ".ci")
-    "cal",
-    "evidence",
-    "ablations",
-    "search_spaces",
-    "cluster",
-    "benchmarks",
-    "tests",
-    "docs",
-    ".ci",
-)
 LINES = 400
 
 # Where a library may be imported; nowhere else.
