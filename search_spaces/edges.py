@@ -16,9 +16,7 @@ def edges(dimensions: Sequence[Dimension], values: Mapping[str, Any]) -> list[st
     return [_sentence(d, values[d.field], place) for d, place in _outer(dimensions, values)]
 
 
-def proposals(
-    dimensions: Sequence[Dimension], values: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+def proposals(dimensions: Sequence[Dimension], values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Of each number at an end: ``field``, ``low``, ``high`` of a wider range, and ``text``.
 
     A range is widened on that side alone, by half of itself on its scale, or by less where the

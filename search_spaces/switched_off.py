@@ -3,8 +3,8 @@
 A trial has a mechanism *nearly off* where its switch is off, or its strength lies in the fifth of
 the range next to where it does nothing. Compared is how often that is so among the best 15 % of
 the trials and among the others; which trials are best is itself uncertain, so trials are drawn
-anew with replacement. The interval of the share among the best is the wider one of those draws
-(percentiles) and of Wilson (1927), which has a width even where none or all of them are nearly off.
+anew with replacement. Intervals hold those of these draws (percentiles) and those of the shares as
+they are (Wilson 1927, Newcombe 1998), which have a width even where none or all are nearly off.
 
 What it does not do: a sampler that learns tries good regions more often, so the trials are no
 random sample of the space, and a mechanism that does nothing drifts anywhere. Hence *undecided* is
@@ -151,13 +151,16 @@ def shares(values: Any, near: Any, *, seed: int) -> dict[str, Any]:
     low, high = np.percentile(found[:, 0], (2.5, 97.5))
     apart = np.percentile(found[:, 0] - found[:, 1], (2.5, 97.5))
     below, above = wilson(share, count)
+    rest_below, rest_above = wilson(rest, len(values) - count)
+    less = share - rest - math.hypot(share - below, rest_above - rest)
+    more = share - rest + math.hypot(above - share, rest - rest_below)
     return {
         "share": share,
         "low": float(min(low, below)),
         "high": float(max(high, above)),
         "rest": rest,
-        "apart_low": float(apart[0]),
-        "apart_high": float(apart[1]),
+        "apart_low": float(min(apart[0], less)),
+        "apart_high": float(max(apart[1], more)),
     }
 
 

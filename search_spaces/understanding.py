@@ -10,7 +10,7 @@ fields of a group is 1/F: what does not rise above it is not shown to matter.
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -34,24 +34,32 @@ Tree = Mapping[str, Any]
 DRAWS = 50
 TREES, DEPTH = 8, 8  # of a forest: each draw has its own, so together they are a large one
 LARGEST = 400  # trials of a draw
-WORK = 120_000  # trials x fields x draws that fANOVA may take: about 15 s on one core
+WORK = 80_000  # trials x fields x draws that fANOVA may take: about 10 s on one core
 FEWEST = 10  # complete trials below which nothing is computed
 ENOUGH, PER_FIELD = 40, 5  # complete trials, and per field, below which a warning is given
 TOP = 0.1  # part of the trials that PED-ANOVA takes for the best, at least 5 of them
 
 
 class Drawn(Study):
-    """A study whose trials are a sample of another's, some of them more than once."""
+    """A study whose trials are a sample of others, some of them more than once. They are not
+    copied, which would take longer than the importance.
+    """
 
-    def __init__(self, trials: Sequence[FrozenTrial], storage: InMemoryStorage, name: str) -> None:
-        super().__init__(name, storage)
-        self._drawn = list(trials)
+    def __init__(self) -> None:
+        storage = InMemoryStorage()
+        super().__init__(_new_study(storage).study_name, storage)
+        self.drawn: list[FrozenTrial] = []
 
     def get_trials(
-        self, deepcopy: bool = True, states: Iterable[TrialState] | None = None
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """All of them are complete."""
-        return self._drawn
+        return self.drawn
+
+
+def _new_study(storage: InMemoryStorage) -> Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(direction="maximize", storage=storage)
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ def frozen_trials(
     ranked: Sequence[tuple[Tree, float]], *, dimensions: Sequence[Dimension], ground: Tree
 ) -> list[FrozenTrial]:
     """Trials of Optuna with values to be maximised; those with a value out of range left out."""
-    study = optuna.create_study(direction="maximize", storage=InMemoryStorage())
+    study = _new_study(InMemoryStorage())
     for trial, value in ranked:
         own = list(acting(trial, dimensions, ground))
         if all(d.contains(trial["values"][d.field]) for d in own):
@@ -125,14 +133,15 @@ def _evaluate(
     name: str, trials: Sequence[FrozenTrial], groups: Sequence[Group], *, draws: int, seed: int
 ) -> dict[str, Any]:
     generator = np.random.default_rng(seed)
+    study = Drawn()
     found: dict[str, list[float]] = {row: [] for group in groups for row in group.rows}
     for draw in range(draws):
         size = min(len(trials), LARGEST)
         sample = [trials[i] for i in generator.integers(0, len(trials), size)]
         for group in groups:
-            mine = [t for t in sample if t.number in group.members]
-            if len(mine) >= FEWEST:
-                shares = _shares(name, mine, group.params, seed=seed + draw)
+            study.drawn = [t for t in sample if t.number in group.members]
+            if len(study.drawn) >= FEWEST:
+                shares = _shares(name, study, group.params, seed=seed + draw)
                 for row in group.rows:
                     found[row].append(shares[row])
     rows = [
@@ -145,17 +154,12 @@ def _evaluate(
     return {"name": name, "draws": draws, "words": _words(name, len(trials)), "rows": rows}
 
 
-def _shares(
-    name: str, trials: Sequence[FrozenTrial], params: Sequence[str], *, seed: int
-) -> dict[str, float]:
-    """Importances of the parameters in these trials, which sum to 1."""
-    storage = InMemoryStorage()
-    study = optuna.create_study(direction="maximize", storage=storage)
-    drawn = Drawn(trials, storage, study.study_name)
+def _shares(name: str, study: Drawn, params: Sequence[str], *, seed: int) -> dict[str, float]:
+    """Importances of the parameters in the study's trials, which sum to 1."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of too few trials in a sample, which the interval shows
         found = optuna.importance.get_param_importances(
-            drawn, evaluator=_evaluator(name, len(trials), seed), params=list(params)
+            study, evaluator=_evaluator(name, len(study.drawn), seed), params=list(params)
         )
     return {field: float(value) for field, value in found.items()}
 
