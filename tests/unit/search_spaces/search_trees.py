@@ -178,7 +178,7 @@ def accuracy(name: str, values: Tree) -> float:
     """A hill over the learning rate; CAL gains from a small beta and nothing from alpha."""
     found = 0.925 - 0.03 * math.log(values["optim.lr"] / 0.04) ** 2
     if name == "cal":
-        found += 0.02 - 0.004 * math.log(values["cal.bottleneck.beta"] / 3e-4)
+        found += 0.02 - 0.008 * math.log(values["cal.bottleneck.beta"] / 3e-4)
     return found
 
 
