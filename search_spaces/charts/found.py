@@ -72,16 +72,23 @@ def arms(search: Tree) -> tuple[Chart, ...]:
         return ()
     found = confirmed["arms"]
     panels = []
-    for i, place in enumerate(confirmed["conditions"]):
-        name = "accuracy on clean data, %" if place == "clean" else f"accuracy {NAMES[place]}, %"
-        fresh = Series("fresh seeds", _means(found, place), i)
+    for place in confirmed["conditions"]:
+        name = (
+            "accuracy on clean data, %"
+            if place == "clean"
+            else f"accuracy {NAMES.get(place, place)}, %"
+        )
+        fresh = Series("fresh seeds", _means(found, place), 0)
         panels.append(Panel(name, (fresh, *_scored(search, found, place))))
     chart = Chart(
         "confirmed",
         "What was confirmed, arm by arm",
         f"Accuracy of {len(found)} configurations on fresh seeds with intervals.",
         filled(panels),
-        tuple(Label(arm["name"], arm["rank"] == 1) for arm in found),
+        tuple(
+            Label(arm["name"], arm["rank"] == 1 and arm["arm"] == main_arm(search)["name"])
+            for arm in found
+        ),
         columns=2,
         note="Mean over fresh seeds and its 95 % t interval, on the report part. Whether two "
         "differ is read from the paired differences.",

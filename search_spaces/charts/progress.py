@@ -10,7 +10,7 @@ from search_spaces.wording.figures import counts, score_text, value_text
 
 Tree = Mapping[str, Any]
 LINES = 60  # curves of a status in a figure: more are a fog
-LOOKS = {"complete": 0, "stopped": 4, "best": 2, "default": 1}
+LOOKS = {"complete": 0, "stopped": 4, "failed": 6, "best": 2, "default": 1}
 VALUES = 8  # lines of a pointer
 
 
@@ -51,33 +51,35 @@ def _steps(arm: Tree, target: Tree) -> Iterator[Point]:
 
 
 def trials(search: Tree) -> tuple[Chart, ...]:
-    """Score by number of every complete trial; what was stopped at its last value, a panel an
-    arm.
+    """Score of every complete trial by number, a panel an arm; those without a score lie on two
+    lines below, so that their number and time are seen.
     """
     target = target_of(search["objectives"])
+    scale = scale_of(target)
+    scores = [scale * v for arm in search["arms"] for t in arm["trials"] if (v := score(t, target))]
+    if not scores:
+        return ()
+    step = 0.07 * ((max(scores) - min(scores)) or 1.0)
+    floor = {"stopped": min(scores) - step, "failed": min(scores) - 2 * step}
     panels = [
         Panel(
-            arm["name"],
-            tuple(_scattered(arm, target)),
-            "trial",
-            unit_of(target),
-            scale="score",
+            arm["name"], tuple(_scattered(arm, target, floor)), "trial", unit_of(target), scale="y"
         )
         for arm in search["arms"]
     ]
     chart = Chart(
         "trials",
         "Every trial",
-        "Score of every complete trial by number; stopped trials at their last value.",
+        "Score of every complete trial by number; stopped and failed ones on lines below.",
         filled(panels),
         columns=min(3, len(panels)),
-        note="Stopped trials stand at the last value of their first seed, which is no final score; "
-        "failed ones are not drawn.",
+        note="Stopped and failed trials have no final score: they lie on two lines below the "
+        "scores, whatever the axis says there.",
     )
-    return (chart,) if chart.panels else ()
+    return (chart,)
 
 
-def _scattered(arm: Tree, target: Tree) -> Iterator[Series]:
+def _scattered(arm: Tree, target: Tree, floor: Mapping[str, float]) -> Iterator[Series]:
     scale = scale_of(target)
     done = [
         Point(t["number"], scale * value, hover=pointed(t, target), cell=cell(arm, t))
@@ -85,18 +87,18 @@ def _scattered(arm: Tree, target: Tree) -> Iterator[Series]:
         if (value := score(t, target)) is not None
     ]
     yield Series("complete", tuple(done), LOOKS["complete"], joined=False)
-    # Of several objectives the curve has only one, so it has no place on this axis.
-    weak = [
-        Point(
-            t["number"],
-            scale * t["curve"][-1][1],
-            hover=(*pointed(t, target), f"stopped: {t['reason']}"),
-            cell=cell(arm, t),
-        )
-        for t in arm["trials"]
-        if t["status"] == "stopped" and t["curve"] and target["name"] != "scalar"
-    ]
-    yield Series("stopped", tuple(weak), LOOKS["stopped"], joined=False, faint=True)
+    for status, height in floor.items():
+        points = [
+            Point(
+                t["number"],
+                height,
+                hover=(*pointed(t, target), f"{status}: {t['reason']}"),
+                cell=cell(arm, t),
+            )
+            for t in arm["trials"]
+            if t["status"] == status
+        ]
+        yield Series(status, tuple(points), LOOKS[status], joined=False, faint=status == "stopped")
 
 
 def cell(arm: Tree, trial: Tree) -> str:

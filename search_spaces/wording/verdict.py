@@ -25,7 +25,14 @@ NAMED = 6  # values in a sentence
 def verdict(search: Tree) -> list[str]:
     """What was found, against what it was confirmed, what matters, what it cost."""
     found = [*_found(search), *_against(search), *_optimism(search), *_front(search)]
-    return [*found, *_fields(search), *_edges(search), *_off(search), *_cost(search), *_open(search)]
+    return [
+        *found,
+        *_fields(search),
+        *_edges(search),
+        *_off(search),
+        *_cost(search),
+        *_open(search),
+    ]
 
 
 def _found(search: Tree) -> Iterator[str]:
