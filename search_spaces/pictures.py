@@ -52,10 +52,9 @@ def figures(search: Mapping[str, Any]) -> dict[str, Tree]:
         "slice": _grid(_slices(latest, fields[:SLICES], unit), bar="trial", better="higher"),
     }
     top = make(best[:LINES])
-    always = [f for f in fields if all(f in t.params for t in top.get_trials(deepcopy=False))]
-    if len(top.get_trials(deepcopy=False)) >= FEWEST and len(always) > 1:
-        found["parallel"] = _parallel(top, always[:AXES], unit, width=WIDE)
-        found["parallel-narrow"] = _parallel(top, always[:AXES_NARROW], unit, width=NARROW)
+    if len(top.get_trials(deepcopy=False)) >= FEWEST and len(fields) > 1:
+        found["parallel"] = _parallel(top, fields[:AXES], unit, width=WIDE)
+        found["parallel-narrow"] = _parallel(top, fields[:AXES_NARROW], unit, width=NARROW)
     return {f"fig-{name}": figure for name, figure in found.items() if figure}
 
 
@@ -210,7 +209,7 @@ def _parallel(study: Study, fields: Sequence[str], unit: str, *, width: int) -> 
         plot_parallel_coordinate(study, params=list(fields), target_name=unit).to_plotly_json()
     )
     names = [unit, *sorted(fields)]
-    lines = [trace for trace in drawn["data"] if trace.get("x")]
+    lines = [trace for trace in drawn["data"] if trace["mode"] == "lines"]
     order = sorted(lines, key=lambda trace: _height(study, trace))
     for trace in order:
         trace["customdata"] = [
