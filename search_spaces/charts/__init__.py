@@ -8,12 +8,11 @@ from search_spaces.charts import found, progress
 
 
 def gallery(search: Mapping[str, Any]) -> Gallery:
-    """Section of the page -> its charts; a section without any is absent."""
-    sections = {
+    """Section of the page -> its charts, perhaps none."""
+    return {
         "confirmed": found.contrasts(search) + found.arms(search) + found.optimism(search),
         "progress": progress.history(search),
         "importance": found.importance(search),
         "front": progress.front(search),
         "trials": progress.trials(search) + progress.curves(search),
     }
-    return {name: charts for name, charts in sections.items() if charts}
