@@ -46,15 +46,18 @@ def figures(search: Mapping[str, Any]) -> dict[str, Tree]:
     make = _maker(arm, target, {**search["base"], **arm["config"]})
     latest = make(complete(arm["trials"], target)[-POINTS:])
     fields = important(arm, latest.get_trials(deepcopy=False))
+    numbers = [name for name in fields if name not in _choices(arm)]
     unit = str(target["title"]) + (", %" if scale_of(target) == 100 else "")
     found = {
-        "contour": _grid(_contours(latest, fields[:CONTOURS]), bar=unit, better=target["better"]),
-        "slice": _grid(_slices(latest, fields[:SLICES], unit), bar="trial", better="higher"),
+        "contour": _grid(_contours(latest, numbers[:CONTOURS]), bar=unit, better=target["better"]),
+        "slice": _grid(
+            _slices(latest, fields[:SLICES], unit), bar="earlier to later trials", better="higher"
+        ),
     }
     top = make(best[:LINES])
     if len(top.get_trials(deepcopy=False)) >= FEWEST and len(fields) > 1:
-        found["parallel"] = _parallel(top, fields[:AXES], unit, width=WIDE)
-        found["parallel-narrow"] = _parallel(top, fields[:AXES_NARROW], unit, width=NARROW)
+        found["parallel"] = _parallel(top, fields[:AXES], unit)
+        found["parallel-narrow"] = _parallel(top, fields[:AXES_NARROW], unit)
     return {f"fig-{name}": figure for name, figure in found.items() if figure}
 
 
@@ -87,6 +90,11 @@ def important(arm: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> list[str
             seen.setdefault(name, set()).add(value)
     varying = [name for name, values in seen.items() if len(values) > 1]
     return sorted(varying, key=lambda name: -weight.get(name, 0.0))
+
+
+def _choices(arm: Mapping[str, Any]) -> set[str]:
+    """Parameters that are no numbers: between two choices there is nothing to interpolate."""
+    return {d.name for d in dimensions_of(arm) if d.kind == "categorical"}
 
 
 def _contours(study: Study, fields: Sequence[str]) -> Iterator[tuple[list[Tree], Tree]]:
@@ -130,7 +138,18 @@ def _slices(study: Study, fields: Sequence[str], unit: str) -> Iterator[tuple[li
         marker |= {"line": {"width": 0.5, "color": SOFT}}
         dots = {"type": "scatter", "mode": "markers", "marker": marker, "showlegend": False}
         layout = drawn["layout"] | {"yaxis": {"title": {"text": unit}}}
-        yield [dots | {k: points[k] for k in ("x", "y")}], layout
+        across = [v.strip("'") if isinstance(v, str) else v for v in points["x"]]
+        layout["xaxis"] |= _span(layout["xaxis"], points["x"])
+        yield [dots | {"x": across, "y": points["y"]}], layout
+
+
+def _span(axis: Mapping[str, Any], values: Sequence[Any]) -> Tree:
+    """The range of a logarithmic axis, which Optuna leaves to the browser."""
+    if axis.get("type") != "log":
+        return {}
+    low, high = math.log10(min(values)), math.log10(max(values))
+    pad = 0.05 * (high - low)
+    return {"range": [low - pad, high + pad]}
 
 
 def _grid(panels: Iterator[tuple[list[Tree], Tree]], *, bar: str, better: str) -> Tree | None:
@@ -185,7 +204,8 @@ def _axis(given: Mapping[str, Any]) -> Tree:
     kept = {key: given[key] for key in ("type", "range") if key in given}
     look = {"gridcolor": RULE, "zeroline": False, "nticks": 5, "tickangle": 0, "automargin": False}
     if kept.get("type") == "log":
-        look |= {"exponentformat": "power", "dtick": 1, "minor": {"ticks": "outside"}}
+        low, high = given.get("range", (-4, 0))
+        look |= {"exponentformat": "power", "dtick": 1 if high - low > 1.7 else "D2"}
     return look | kept | {"title": title}
 
 
@@ -203,7 +223,7 @@ def _house(height: float) -> Tree:
     }
 
 
-def _parallel(study: Study, fields: Sequence[str], unit: str, *, width: int) -> Tree:
+def _parallel(study: Study, fields: Sequence[str], unit: str) -> Tree:
     """The best trials as lines over their fields; darker is better, the best in orange."""
     drawn = plain(
         plot_parallel_coordinate(study, params=list(fields), target_name=unit).to_plotly_json()
@@ -225,7 +245,7 @@ def _parallel(study: Study, fields: Sequence[str], unit: str, *, width: int) -> 
         "shapes": drawn["layout"]["shapes"],
     }
     layout["margin"] = {"l": 40, "r": 40, "t": 44, "b": 64, "pad": 0}
-    return {"data": order, "layout": layout, "narrow": layout, "width": width}
+    return {"data": order, "layout": layout, "narrow": layout, "width": WIDE}
 
 
 def _height(study: Study, trace: Mapping[str, Any]) -> float:

@@ -119,7 +119,7 @@ def _judge(
 ) -> dict[str, Any]:
     count = best_of(len(trials))
     head = {"mechanism": mechanism.name, "field": d.field, "trials": len(trials)}
-    empty = dict.fromkeys(("share", "low", "high", "rest"))
+    empty = dict.fromkeys(("share", "low", "high", "rest", "apart_low", "apart_high"))
     chance = 1 / len(d.choices) if d.kind == "categorical" else NEAR
     head |= {"best": count, "chance": chance, **empty, "verdict": "undecided"}
     # The best must be complete trials: those that were stopped are not told apart.

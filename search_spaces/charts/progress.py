@@ -175,7 +175,7 @@ def front(search: Tree) -> tuple[Chart, ...]:
     panels = [_plane(arm, other, objectives[0]) for other in objectives[1:]]
     chart = Chart(
         "front",
-        f"Trade-off: trials of {arm['name']} that no other beats in everything",
+        f"Trade-off in {arm['name']}",
         "Objectives of the complete trials against each other, with the Pareto front.",
         filled(panels),
         columns=min(3, len(panels)),

@@ -1,6 +1,7 @@
 """report.html and report.md of a search: what their templates are made of. Writes no files."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from evidence.charts.spec import Gallery
@@ -40,11 +41,21 @@ def page(
     figures: Mapping[str, Any],
 ) -> str:
     """The page. ``stills``: name of a chart -> its SVG; ``figures``: those of ``pictures``."""
-    parts = context(search) | {
+    parts = context(search)
+    parts["tables"] |= {"top": _breakable(parts["tables"]["top"])}
+    parts |= {
         "behind": script_json(tables.behind(search)),
         "live_figures": _live(search, figures),
     }
     return html.page("report.html.j2", parts, gallery, stills, room=ROOM, figures=figures)
+
+
+def _breakable(found: Table | None) -> Table | None:
+    """A field's path as a column's title may be broken after a dot."""
+    if found is None:
+        return None
+    titles = (replace(c, title=c.title.replace(".", ".\u200b")) for c in found.columns)
+    return replace(found, columns=tuple(titles))
 
 
 def text(search: Tree, gallery: Gallery) -> str:

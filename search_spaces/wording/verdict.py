@@ -43,7 +43,7 @@ def _found(search: Tree) -> Iterator[str]:
         return
     target = target_of(search["objectives"])
     value = score_text(score(best, target), target)
-    where = f"{value} {target['title']}" if len(search["objectives"]) == 1 else f"scalar {value}"
+    where = f"{value} {target['title']}" if len(search["objectives"]) == 1 else f"scalarisation {value}"
     if best["number"] == arm["default"]:
         yield (
             f"Found: nothing better than the default; its {where} in the search is the best of "
@@ -52,8 +52,8 @@ def _found(search: Tree) -> Iterator[str]:
         return
     yield (
         f"Found: trial {best['number']} of {arm['name']} ({values_words(best['values'])}), "
-        f"{where} on the samples it was selected on, over "
-        f"{counts(len(best['seeds']), 'seed')}, which is too good by the selection."
+        f"{where} in the search ({counts(len(best['seeds']), 'seed')}), a score that having been "
+        "selected makes too good."
     )
 
 
@@ -72,7 +72,7 @@ def _against(search: Tree) -> Iterator[str]:
     if not confirmed:
         yield (
             "Not confirmed: nothing was trained on fresh seeds, so no comparison with the default "
-            "or a baseline is made here; scores of the search are too good by the selection."
+            "or a baseline is made here: scores of the search are too good by their selection."
         )
         return
     primary = [c for c in confirmed["contrasts"] if c["primary"]]
