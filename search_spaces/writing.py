@@ -47,10 +47,12 @@ def files_of(tree: Tree, *, over: Over = map) -> dict[str, bytes]:
 
 
 def pictures(search: Tree) -> dict[str, Any]:
-    """Further figures of the page, by Optuna; none where it is not there."""
+    """Further figures of the page, by Optuna; none where it is not installed."""
     try:
         from search_spaces.pictures import figures
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != "optuna":
+            raise
         return {}
     return figures(search)
 
