@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.visualization import plot_contour, plot_parallel_coordinate, plot_slice
 
@@ -69,8 +69,8 @@ def _maker(
 
     def make(trials: Sequence[Mapping[str, Any]]) -> Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        direction = "maximize" if target["better"] == "higher" else "minimize"
-        study = optuna.create_study(direction=direction)
+        way = StudyDirection.MAXIMIZE if target["better"] == "higher" else StudyDirection.MINIMIZE
+        study = optuna.create_study(direction=way)
         values = [(t, scale_of(target) * (score(t, target) or 0.0)) for t in trials]
         study.add_trials(frozen_trials(values, dimensions=dimensions, ground=ground))
         return study
@@ -251,7 +251,7 @@ def _parallel(study: Study, fields: Sequence[str], unit: str) -> Tree:
 def _height(study: Study, trace: Mapping[str, Any]) -> float:
     """Where a line starts: better is higher."""
     start = float(trace["y"][0])
-    return start if study.direction.name == "MAXIMIZE" else -start
+    return start if study.direction == StudyDirection.MAXIMIZE else -start
 
 
 def _broken(name: str) -> str:

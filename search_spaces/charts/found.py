@@ -154,9 +154,9 @@ def optimism(search: Tree) -> tuple[Chart, ...]:
         filled([Panel(str(objective["title"]), series, f"difference, {unit}", reference=0.0)]),
         tuple(Label(arm["name"]) for arm in found),
         columns=1,
-        note="The score in the search minus the mean on fresh seeds: the luck of the selection, and "
-        "that the report part has other samples. The more it differs between arms, the less their "
-        "scores in the search may be compared.",
+        note="The score in the search minus the mean on fresh seeds: the luck of the selection, "
+        "and that the report part has other samples. The more it differs between arms, the less "
+        "their scores in the search may be compared.",
     )
     return (chart,) if chart.panels else ()
 

@@ -1,4 +1,4 @@
-"""How a search came to its numbers, with the literature of what was used and of nothing else. Pure."""
+"""How a search came to its numbers, with the literature of what it used alone. Pure."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -43,7 +43,9 @@ def _found(search: Tree) -> Iterator[str]:
         return
     target = target_of(search["objectives"])
     value = score_text(score(best, target), target)
-    where = f"{value} {target['title']}" if len(search["objectives"]) == 1 else f"scalarisation {value}"
+    where = (
+        f"{value} {target['title']}" if len(search["objectives"]) == 1 else f"scalarisation {value}"
+    )
     if best["number"] == arm["default"]:
         yield (
             f"Found: nothing better than the default; its {where} in the search is the best of "
@@ -214,4 +216,5 @@ def _open(search: Tree) -> Iterator[str]:
         total = sum(found.values())
         yield f"Failed: {found['failed']} of {counts(total, 'trial')}; {search['failure_rule']}."
     if found["running"]:
-        yield f"Unfinished: {counts(found['running'], 'trial')} still run; this is an interim report."
+        running = counts(found["running"], "trial")
+        yield f"Unfinished: {running} without an end; this is an interim report."

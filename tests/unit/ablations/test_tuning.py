@@ -20,7 +20,7 @@ from ablations.tuning import (
 from ablations.tuning_search import arms_of, sampler_seed, tune, tuning_run
 from cal.config import Config, ConfigError, parse, parse_as
 from cal.effective import effective
-from search_spaces.space import Dimension, read_space
+from search_spaces.space import Dimension
 
 STUDY: dict[str, Any] = {
     "name": "small",

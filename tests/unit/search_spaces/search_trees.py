@@ -49,7 +49,7 @@ def search(*, trials: int = 60, objectives: tuple[Tree, ...] = (CLEAN,), seed: i
     runs = sum(a["budget"]["runs"] for a in arms)
     epochs = sum(a["budget"]["epochs"] for a in arms)
     several = len(objectives) > 1
-    tree = {
+    return {
         "schema_version": 1,
         "kind": "search",
         "name": "small",
@@ -73,7 +73,7 @@ def search(*, trials: int = 60, objectives: tuple[Tree, ...] = (CLEAN,), seed: i
         "arms": arms,
         "warm": [{"study": "pilot", "trials": 8, "text": "8 trials of pilot, same data and space"}],
         "warnings": [],
-        "confirmed": None if several else confirmed(arms, seed=seed),
+        "confirmed": confirmed(arms, seed=seed) if objectives == (CLEAN,) else None,
         "verdict": [],
         "provenance": {
             "date": "2026-11-26 12:00 UTC",
@@ -83,7 +83,6 @@ def search(*, trials: int = 60, objectives: tuple[Tree, ...] = (CLEAN,), seed: i
             "machine": "Linux x86_64",
         },
     }
-    return tree
 
 
 def arm(name: str, trials: int, *, objectives: tuple[Tree, ...], seed: int) -> Tree:
@@ -326,7 +325,7 @@ def contrast(one: Tree, other: Tree, *, primary: bool) -> Tree:
         pairs = zip(one["fresh"][name]["values"], other["fresh"][name]["values"], strict=True)
         effect = around([a - b for a, b in pairs])
         helps, hurts = effect["low"] > 0, effect["high"] < 0
-        small = -0.005 < effect["low"] and effect["high"] < 0.005
+        small = effect["low"] > -0.005 and effect["high"] < 0.005
         verdict = "equivalent" if small else "helps" if helps else "hurts" if hurts else "undecided"
         p = 0.001 if helps or hurts else 0.4
         found[name] = {
