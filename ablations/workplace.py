@@ -7,14 +7,17 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ablations import backend as backends
-from ablations import estimate, execute, preflight, sizing, units
-from ablations.backend import Backend
-from ablations.plan import Plan, Run
-from ablations.progress import Progress
-from cal import cli
+from ablations import estimate, preflight
+from ablations.plan import Plan
+from cal import cli, units
+from cal.adapters import ray_backend as backends
 from cal.adapters import ray_cluster
+from cal.adapters import ray_sizing as sizing
+from cal.adapters.ray_backend import Backend
+from cal.adapters.ray_execute import execute
 from cal.footprint import Size
+from cal.progress import Progress
+from cal.runs import Run
 
 if TYPE_CHECKING:
     from cal.adapters.tracking_ledger import Ledger
@@ -42,7 +45,9 @@ class Workplace:
         given = self.options
         asked = Backend(given.backend, given.workers, given.gpus_per_run)
         cli.say(ray_cluster.connect(cpus=given.workers))
-        backend = backends.choose(self.plan, asked, devices=ray_cluster.slots("GPU"))
+        backend = backends.choose(
+            (run.config for run in self.plan.runs), asked, devices=ray_cluster.slots("GPU")
+        )
         parallel, gpus = backends.data_parallel(backend), backend.gpus or 0.0
         preflight.check_workers_of(self.plan, workers=parallel, gpus=gpus)
         for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
@@ -63,7 +68,7 @@ class Workplace:
         with Progress(runs, done=done, places=places) as progress:
             for part in units.distinct(runs):
                 work = self._packs(part, backend, places)
-                execute.execute(work, ledger, backend=backend, listener=progress)
+                execute(work, ledger, backend=backend, listener=progress)
 
     def each(self, function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
         """``map`` by the cluster if it was opened, which begins at once, else here."""

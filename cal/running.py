@@ -15,8 +15,6 @@ from cal.parallel import Group
 from cal.records import Epoch, Record
 from cal.trainer import State, Trainer
 
-Leave = Callable[[str, Epoch], bool]
-"""Whether the run of this key ends after this epoch, without a result."""
 Build = Callable[[Sequence[Config]], Trainer]
 Keyed = tuple[str, Record]
 
@@ -29,6 +27,7 @@ class Job:
     key: str  # the run's hash
     folder: str  # of checkpoints: local or URI
     every_s: float = 5.0  # seconds between checkpoints; 0: every epoch
+    until: int | None = None  # epoch after which it pauses, with a checkpoint and no result
 
 
 @dataclass
@@ -44,26 +43,31 @@ class Member:
         """Epochs trained when it joins its next pack."""
         return 0 if self.state is None else int(self.state["place"]["epoch"])
 
+    @property
+    def paused(self) -> bool:
+        """Whether it has trained as far as it should for now."""
+        return self.job.until is not None and self.epoch >= self.job.until
+
 
 def resumable(
     jobs: Sequence[Job],
     build: Build = Trainer,
     *,
     group: Group | None = None,
-    leave: Leave | None = None,
 ) -> Iterator[Keyed]:
     """Keys and records of runs that may share a pack, each from its first epoch, whatever was
     interrupted before.
 
     Epochs before a checkpoint are replayed from it; those after it are trained again, on a CPU to
     the same bits. Runs that stand at different epochs wait for each other: those behind train
-    first. One that fails, or that ``leave`` takes out, leaves a smaller pack behind. ``group``:
-    this worker among the data-parallel workers of one run, of which the first keeps checkpoints.
+    first. One that fails or pauses (``Job.until``) leaves a smaller pack behind. ``group``: this
+    worker among the data-parallel workers of one run, of which the first keeps checkpoints.
     """
     group = group or Group()
     members = [_begun(job, group) for job in jobs]
     for member in members:
         yield from ((member.job.key, _epoch(entry)) for entry in member.history)
+    members = [member for member in members if not member.paused]
     while members:
         behind = min(member.epoch for member in members)
         pack = [member for member in members if member.epoch == behind]
@@ -72,29 +76,30 @@ def resumable(
         states = [member.state for member in pack if member.state is not None]
         if states:
             trainer.load_states(states)
-        ended = yield from _together(trainer, pack, until=min(ahead, default=None), leave=leave)
+        ended = yield from _together(trainer, pack, until=min(ahead, default=None))
         members = [member for member in members if member.job.key not in ended]
 
 
 def _together(
-    trainer: Trainer, pack: Sequence[Member], *, until: int | None, leave: Leave | None
+    trainer: Trainer, pack: Sequence[Member], *, until: int | None
 ) -> Generator[Keyed, None, set[str]]:
     """Train a pack until it ends, changes, or meets the runs at epoch ``until`` -> who ended."""
     last = time.monotonic()
     for records in trainer.records():
-        ended, epochs = set(), 0
+        ended, epochs = set[str](), 0
         for member, record in zip(pack, records, strict=True):
             if isinstance(record, Epoch):
                 member.history.append({**vars(record), "metrics": dict(record.metrics)})
                 epochs = record.epochs
-            if not isinstance(record, Epoch) or (leave and leave(member.job.key, record)):
+            if not isinstance(record, Epoch) or record.epoch == member.job.until:
                 ended.add(member.job.key)
         changes = bool(ended) or trainer.epoch == until
         due = trainer.epoch == epochs or time.monotonic() - last >= pack[0].job.every_s
         if epochs and (changes or due):
             for member, state in zip(pack, trainer.states(), strict=True):
                 member.state = state
-                if member.job.key not in ended and due and trainer.group.rank == 0:
+                goes_on = due and member.job.key not in ended
+                if (goes_on or member.paused) and trainer.group.rank == 0:
                     saved = {"trainer": state, "history": member.history}
                     checkpoint.save(saved, member.job.folder, member.job.key)
             last = time.monotonic() if due else last

@@ -20,7 +20,6 @@ LINES = 400
 # Where a library may be imported; nowhere else.
 HOMES = {
     "ray": ("cal/adapters/ray_*.py", "search_spaces/explore.py", "benchmarks/raw_tune.py")
-    + ("ablations/execute.py",)
     + ("cluster/*", "tests/integration/*"),
     "mlflow": ("cal/adapters/tracking*.py", "tests/integration/*"),
     "matplotlib": ("evidence/charts/still.py",),
@@ -46,7 +45,11 @@ ALLOWED = {
     "evidence/*": ("numpy", "scipy", "matplotlib", "plotly", "jinja2", "markupsafe", "evidence")
     + ("cal.config",),
     "search_spaces/fields.py": ("pydantic", "cal.config"),
-    "search_spaces/space.py": ("pydantic", "cal.config", "cal.effective", "search_spaces.fields"),
+    "search_spaces/dimension.py": ("pydantic", "cal.config", "search_spaces.fields"),
+    "search_spaces/settings.py": ("pydantic", "cal.config", "search_spaces.dimension")
+    + ("search_spaces.fields",),
+    "search_spaces/space.py": ("cal.config", "cal.effective", "search_spaces.dimension")
+    + ("search_spaces.fields", "search_spaces.settings"),
     **dict.fromkeys(
         ("search_spaces/wording/*", "search_spaces/charts/*", "search_spaces/pages/*")
         + ("search_spaces/edges.py", "search_spaces/reading.py", "search_spaces/switched_off.py")
@@ -66,9 +69,12 @@ PURE += ("ablations/tuning.py", "ablations/tuning_search.py", "search_spaces/spa
 PURE += ("search_spaces/edges.py", "search_spaces/reading.py", "search_spaces/switched_off.py")
 PURE += ("search_spaces/wording/__init__.py", "search_spaces/charts/__init__.py")
 PURE += ("search_spaces/pages/html.py", "search_spaces/writing.py")
-HEAVY = ("torch", "ray", "mlflow")
+PURE += tuple(
+    f"search_spaces/{name}.py" for name in ("branches", "dimension", "sections", "settings")
+)
+HEAVY = ("torch", "ray", "mlflow", "optuna")
 COMMANDS = ("cal.train", "ablations.full", "ablations.report", "ablations.simulate") + (
-    *("ablations.selfcheck", "cal.adapters.tracking"),
+    *("ablations.selfcheck", "cal.adapters.tracking", "search_spaces.check"),
 )
 
 BLOCKER = """

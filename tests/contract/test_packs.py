@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +137,12 @@ def alone(config: Config, folder: Path) -> list[object]:
     return untimed(told(jobs([config], folder))["run0"])
 
 
-def test_who_leaves_early_is_not_missed(tmp_path: Path) -> None:
-    """As a scheduler stops trials: three of four leave after epoch 1 and 2; the pack shrinks."""
+def test_who_pauses_is_not_missed_and_goes_on_in_other_company(tmp_path: Path) -> None:
+    """As a scheduler halts trials at rungs: three of four pause after epoch 1 and 2, so the pack
+    shrinks; two of them go on together, to the same records as alone.
+    """
     configs = mixed(4, VIEWS)
-    leaves = {"run0": 1, "run2": 2, "run3": 2}
+    until = (1, None, 2, 2)
     built: list[int] = []
 
     def build(members: Sequence[Config]) -> Trainer:
@@ -147,7 +150,8 @@ def test_who_leaves_early_is_not_missed(tmp_path: Path) -> None:
         return Trainer(members)
 
     pack = jobs(configs, tmp_path / "pack")
-    found = told(pack, build=build, leave=lambda key, epoch: leaves.get(key) == epoch.epoch)
+    halted = [replace(job, until=epoch) for job, epoch in zip(pack, until, strict=True)]
+    found = told(halted, build=build)
     assert built == [4, 3, 1]
     assert {key: len(records) for key, records in found.items()} == {
         "run0": 1,
@@ -156,6 +160,12 @@ def test_who_leaves_early_is_not_missed(tmp_path: Path) -> None:
         "run3": 2,
     }
     assert untimed(found["run1"]) == alone(configs[1], tmp_path / "alone")
+    again = told(halted[2:], build=build)  # its driver died before it heard
+    assert again == {key: found[key] for key in ("run2", "run3")}
+    assert built == [4, 3, 1]
+    on = told([pack[0], pack[3]], build=build)
+    assert built == [4, 3, 1, 1, 2]  # the one behind trains alone until they meet
+    assert untimed(on["run3"]) == untimed(told(jobs([configs[3]], tmp_path / "own"))["run0"])
 
 
 def test_a_run_that_diverges_is_told_and_its_neighbours_do_not_notice(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,9 @@ import torch
 from torch import Tensor
 
 from ablations import preflight
-from ablations.backend import Backend, choose
 from ablations.plan import make_plan
 from ablations.study import read_study
+from cal.adapters.ray_backend import Backend, choose
 from cal.config import ConfigError
 from cal.mechanisms import acceleration, bottleneck, contribution
 from cal.trainer import train
@@ -217,12 +216,11 @@ def test_the_backend_is_chosen_by_network_and_devices(
     run = plan.runs[0]
     model = run.config.model.model_copy(update={"encoder": encoder})
     config = run.config.model_copy(update={"model": model})
-    plan = replace(plan, runs=(replace(run, config=config),))
-    chosen = choose(plan, Backend("auto", None, None), devices=devices)
+    chosen = choose([config], Backend("auto", None, None), devices=devices)
     assert (chosen.name, chosen.gpus) == (name, gpus)
     assert chosen.why.startswith("auto: ")
     asked = Backend("worker", None, 0.5)
-    assert choose(plan, asked, devices=devices) == asked
+    assert choose([config], asked, devices=devices) == asked
 
 
 def dead_acceleration(weights: Tensor, *, alpha: Tensor) -> Tensor:

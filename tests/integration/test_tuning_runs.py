@@ -14,12 +14,12 @@ from ablations.tuning import Outcome, from_json, tuned_arms, tuned_contrasts
 from ablations.tuning import to_json as outcome_json
 from ablations.tuning_execute import Runner
 from ablations.tuning_search import tune
-from ablations.units import distinct
 from ablations.workplace import Workplace
 from cal.adapters.tracking import LedgerError, Seed, Variant, open_ledger
 from cal.adapters.tracking_ledger import Ledger
 from cal.adapters.tracking_view import TAG, addresses, decode
 from cal.config import parse, parse_as
+from cal.units import distinct
 from tests.integration.ledgers import result, seed
 
 TINY: dict[str, Any] = {

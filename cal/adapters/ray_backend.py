@@ -1,10 +1,11 @@
 """How runs are executed: the choice between backends, and how many units run at a time."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ablations.plan import Plan
 from cal.adapters import ray_cluster
+from cal.config import Config
 
 LARGE = ("resnet18",)  # encoders that fill a device of their own
 
@@ -20,9 +21,9 @@ class Backend:
     checkpoint_s: float = 5.0
 
 
-def choose(plan: Plan, asked: Backend, *, devices: float) -> Backend:
+def choose(configs: Iterable[Config], asked: Backend, *, devices: float) -> Backend:
     """Resolve what was left open by network size and ``devices``, the GPUs there are."""
-    large = any(run.config.model.encoder in LARGE for run in plan.runs)
+    large = any(config.model.encoder in LARGE for config in configs)
     chosen = asked
     if asked.name == "auto" and large:
         chosen = replace(asked, name="ray-train", why="auto: large networks")

@@ -5,11 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablations.plan import Run
 from cal.config import Config
 from cal.data import ids_of
 from cal.footprint import Size
 from cal.packed import Shape, alone, packs, shape
+from cal.runs import Run
 
 Unit = tuple[Run, ...]
 Network = tuple[Any, ...]
@@ -60,7 +60,7 @@ def packed(runs: Sequence[Run], sizes: Mapping[Network, Size], *, places: int) -
     return sorted(units, key=lambda unit: -_seconds(unit, sizes))
 
 
-def _seconds(unit: Unit, sizes: Mapping[Network, Size]) -> float:
+def _seconds(unit: Sequence[Run], sizes: Mapping[Network, Size]) -> float:
     """About how long a unit trains: what was not measured comes first, it may be long."""
     config = unit[0].config
     size = sizes.get(network_of(config))

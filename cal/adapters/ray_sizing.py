@@ -5,14 +5,14 @@ from functools import partial
 
 import torch
 
-from ablations.backend import Backend, places
-from ablations.plan import Run
-from ablations.units import Network, representatives, unpacked
 from cal import footprint
 from cal.adapters import ray_cluster, ray_train
+from cal.adapters.ray_backend import Backend, places
 from cal.allocator import keep_freed_memory
 from cal.config import Config
 from cal.footprint import Size
+from cal.runs import Run
+from cal.units import Network, representatives, unpacked
 
 
 def sizes_of(runs: Sequence[Run], backend: Backend) -> Iterator[tuple[Network, Size]]:

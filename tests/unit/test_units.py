@@ -1,11 +1,12 @@
 """What goes to a worker at once, and in what order."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from ablations.plan import Run
-from ablations.units import Unit, network_of, packed, representatives, unpacked
 from cal.config import merge, parse
 from cal.footprint import Size
+from cal.runs import Run
+from cal.units import network_of, packed, representatives, unpacked
 
 KEYPAD: dict[str, Any] = {"data": {"name": "keypad"}, "model": {"encoder": "cnn"}}
 LARGE: dict[str, Any] = {"data": {"name": "keypad"}, "model": {"encoder": "resnet18"}}
@@ -17,7 +18,7 @@ def runs(count: int, **fields: Any) -> list[Run]:
     return [Run(f"{c.data.name}{i}", "r", i, c, ("arm",)) for i, c in enumerate(configs)]
 
 
-def lengths(units: list[Unit]) -> list[int]:
+def lengths(units: Sequence[Sequence[Run]]) -> list[int]:
     return [len(unit) for unit in units]
 
 
