@@ -27,8 +27,18 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search_spaces.convert import told
-from search_spaces.reading import acting, complete, dimensions_of, judged
+from search_spaces.edges import edges, proposals
+from search_spaces.hypervolume import hypervolumes
+from search_spaces.reading import (
+    acting,
+    complete,
+    dimensions_of,
+    judged,
+    of_number,
+    target_of,
+)
 from search_spaces.space import Dimension
+from search_spaces.switched_off import off
 
 Tree = Mapping[str, Any]
 DRAWS = 50
@@ -60,6 +70,28 @@ class Drawn(Study):
 def _new_study(storage: InMemoryStorage) -> Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna.create_study(direction="maximize", storage=storage)
+
+
+def understood(search: Tree) -> dict[str, Any]:
+    """search.json with what only looking at all trials tells, in every arm: ``edges``,
+    ``proposals``, ``off``, ``importance`` (of baselines with fewer draws), ``hypervolume``.
+    """
+    target = target_of(search["objectives"])
+    several = len(search["objectives"]) > 1
+    volumes = hypervolumes(search["arms"], search["objectives"])
+    arms = []
+    for arm, volume in zip(search["arms"], volumes, strict=True):
+        best, dimensions = of_number(arm, arm["best"]), dimensions_of(arm)
+        draws = DRAWS if arm["main"] else DRAWS // 5
+        found = {
+            "edges": edges(dimensions, best["values"]) if best else [],
+            "proposals": proposals(dimensions, best["values"]) if best else [],
+            "off": off(arm, target, base=search["base"]),
+            "importance": importance(arm, target, base=search["base"], draws=draws),
+            "hypervolume": volume if several else None,
+        }
+        arms.append({**arm, **found})
+    return {**search, "arms": arms}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evidence.charts.spec import Chart, Panel, Point, Series, filled
+from search_spaces import reading
 from search_spaces.reading import complete, main_arm, of_number, scale_of, score, target_of
 from search_spaces.wording.figures import counts, score_text, value_text
 
@@ -43,11 +44,12 @@ def history(search: Tree) -> tuple[Chart, ...]:
 def _steps(arm: Tree, target: Tree) -> Iterator[Point]:
     """The last point again where the arm's epochs end, so that a plateau is seen."""
     scale = scale_of(target)
-    for epochs, value in arm["history"]:
+    found = reading.history(arm, target)
+    for epochs, value in found:
         yield Point(epochs, scale * value)
     end = arm["budget"]["epochs"]
-    if arm["history"] and end > arm["history"][-1][0]:
-        yield Point(end, scale * arm["history"][-1][1])
+    if found and end > found[-1][0]:
+        yield Point(end, scale * found[-1][1])
 
 
 def trials(search: Tree) -> tuple[Chart, ...]:
@@ -128,7 +130,8 @@ def curves(search: Tree) -> tuple[Chart, ...]:
     arm = main_arm(search)
     named = {n: of_number(arm, arm[n]) for n in ("best", "default")}
     apart = [t["number"] for t in named.values() if t]
-    scale = scale_of(search["objectives"][0])
+    target = target_of(search["objectives"])
+    scale = scale_of(target) * (1 if target["better"] == "higher" else -1)
     series = []
     for status in ("stopped", "complete"):
         own = [t for t in arm["trials"] if t["status"] == status and t["number"] not in apart]
@@ -139,17 +142,16 @@ def curves(search: Tree) -> tuple[Chart, ...]:
         if trial and not (name == "default" and trial is named["best"]):
             points = tuple(_pieces([trial], scale))
             series.append(Series(name, points, LOOKS[name], marks=False))
-    title = unit_of(search["objectives"][0])
+    title = f"validation, {unit_of(target)}"
     chart = Chart(
         "curves",
         f"Learning curves of {arm['name']}",
         f"Value of the trials of {arm['name']} over epochs; stopped ones end early.",
         filled([Panel("first seed of each trial", tuple(series), "epoch", title)]),
         columns=1,
-        note=f"At most {LINES} of a kind, the latest. Orange curves end where the scheduler "
-        "stopped them."
-        if any(s.label == "stopped" and s.points for s in series)
-        else f"At most {LINES} of a kind, the latest.",
+        note="What early stopping saw: the objective, or what stands for it, on the selection "
+        f"part while training. At most {LINES} curves of a kind, the latest; orange ones end where "
+        "the scheduler stopped them.",
     )
     return (chart,) if chart.panels else ()
 

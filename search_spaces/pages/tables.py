@@ -15,7 +15,15 @@ from search_spaces.reading import (
     target_of,
 )
 from search_spaces.switched_off import WORDS
-from search_spaces.wording import as_effect, gain, lasting, score_text, value_text, with_error
+from search_spaces.wording import (
+    as_effect,
+    gain,
+    lasting,
+    score_text,
+    sentence,
+    value_text,
+    with_error,
+)
 
 Tree = Mapping[str, Any]
 TOP = 20
@@ -108,7 +116,8 @@ def _fresh(arm: Tree, place: str) -> Cell:
 def top(search: Tree) -> Table | None:
     """The best 20 complete trials of the main arm with their values."""
     arm, target = main_arm(search), target_of(search["objectives"])
-    found = ranking(arm["trials"], target)[:TOP]
+    # A trial that is the same computation as an earlier one has no runs of its own.
+    found = [t for t in ranking(arm["trials"], target) if t["seeds"]][:TOP]
     fields = list(dict.fromkeys(d["field"] for d in arm["dimensions"] if d["label"] != "fixed"))
     several = search["objectives"] if len(search["objectives"]) > 1 else []
     rows = []
@@ -242,10 +251,10 @@ def edges(search: Tree) -> Table | None:
     rows = []
     for arm in search["arms"]:
         proposed = {p["field"]: p for p in arm["proposals"]}
-        for sentence in arm["edges"]:
-            own = proposed.get(sentence.partition(" = ")[0])
+        for told in arm["edges"]:
+            own = proposed.get(told.partition(" = ")[0])
             wider = f"{own['low']:g} to {own['high']:g}" if own else "the field takes no more"
-            rows.append([Cell(arm["name"]), Cell(sentence), Cell(wider)])
+            rows.append([Cell(arm["name"]), Cell(told), Cell(wider)])
     columns = [*left("arm"), Column("best value", "left", wide=True), Column("next range", "left")]
     return table("edges", "At the end of a range", columns, rows)
 
@@ -269,7 +278,7 @@ def failed(search: Tree) -> Table | None:
         f"Failed trials: {len(found)} of {sum(len(a['trials']) for a in search['arms'])}",
         [*columns, Column("values", "left", wide=True)],
         rows,
-        note=f"Rule: {search['failure_rule']}."
+        note=sentence(search["failure_rule"])
         + (f" {more} more stand in trials.csv." if more > 0 else ""),
     )
 

@@ -6,10 +6,12 @@ from search_spaces.wording.figures import (
     gain,
     lasting,
     score_text,
+    sentence,
     value_text,
     with_error,
 )
 from search_spaces.wording.methods import REFERENCES, cited, method
+from search_spaces.wording.notes import note
 from search_spaces.wording.verdict import compared, values_words, verdict
 
 __all__ = [
@@ -21,7 +23,9 @@ __all__ = [
     "gain",
     "lasting",
     "method",
+    "note",
     "score_text",
+    "sentence",
     "value_text",
     "values_words",
     "verdict",

@@ -63,6 +63,12 @@ def gain(effect: Tree, objective: Tree | None = None) -> str:
     return f"{text} ({span(effect, scale=scale, digits=digits)})"
 
 
+def sentence(text: str) -> str:
+    """A rule's words as a sentence."""
+    text = text.strip().rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def counts(amount: int, one: str, many: str = "") -> str:
     """``1 trial``, ``12,345 epochs``."""
     return f"{amount:,} {one if amount == 1 else many or one + 's'}"

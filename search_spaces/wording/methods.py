@@ -1,11 +1,12 @@
 """How a search came to its numbers, with the literature of what it used alone. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from evidence.numbers import listed, margin_words
 from search_spaces.switched_off import BEST, NEAR
-from search_spaces.wording.figures import counts
+from search_spaces.wording.figures import counts, sentence
 
 Tree = Mapping[str, Any]
 REFERENCES = {
@@ -42,6 +43,7 @@ SAMPLERS = {
     "tpe": "Bergstra 2011",
     "gp": "Rasmussen 2006",
     "cmaes": "Hansen 2016",
+    "nsga2": "Deb 2002",
     "nsgaii": "Deb 2002",
 }
 SCHEDULERS = {"asha": "Li 2020", "hyperband": "Li 2018", "median": "Golovin 2017"}
@@ -55,7 +57,7 @@ def method(search: Tree) -> list[str]:
 
 def cited(paragraphs: list[str]) -> dict[str, str]:
     """The references that paragraphs name, in the order of the alphabet."""
-    text = " ".join(paragraphs)
+    text = _plain(" ".join(paragraphs))
     return {key: full for key, full in REFERENCES.items() if key in text}
 
 
@@ -75,16 +77,24 @@ def _arms(search: Tree) -> str:
 
 def _sampling(search: Tree) -> str:
     sampler, scheduler = search["sampler"], search["scheduler"]
-    text = f"Sampler: {sampler['words']}, in Optuna (Akiba 2019){_cite(SAMPLERS, sampler)}. "
-    text += f"Scheduler: {scheduler['words']}{_cite(SCHEDULERS, scheduler)}. "
+    cite, stop = _cite(SAMPLERS, sampler), _cite(SCHEDULERS, scheduler)
+    text = f"Sampler, in Optuna (Akiba 2019){cite}: {sampler['words'].rstrip('.')}. "
+    text += f"Scheduler{stop}: {scheduler['words'].rstrip('.')}. "
     if scheduler["name"] != "none":
         text += "A trial that it stopped has no final score and is never compared by one. "
-    return text + f"Failures: {search['failure_rule']}."
+    return text + sentence(search["failure_rule"])
 
 
 def _cite(table: Mapping[str, str], named: Tree) -> str:
+    """The source of what is named, unless its words name it already."""
     key = named["name"].lower().replace("-", "").replace("_", "")
-    return f" ({table[key]})" if key in table else ""
+    known = table.get(key, "") in _plain(named["words"])
+    return f" ({table[key]})" if key in table and not known else ""
+
+
+def _plain(text: str) -> str:
+    """Citations as they are keyed here."""
+    return re.sub(r",? et al\.,?", "", text)
 
 
 def _seeds(search: Tree) -> str:
@@ -92,10 +102,10 @@ def _seeds(search: Tree) -> str:
     if not seeds:
         return ""
     return (
-        f"Seeds of the search: {counts(len(seeds), 'seed')} from {seeds[0]} on; racing: "
-        f"{search['racing']['words']}. A trial's score is its mean over its seeds, adjusted for "
-        "which seeds these are, and its standard error is that of the mean; configurations are "
-        "compared on the seeds they share."
+        f"Seeds of the search: {counts(len(seeds), 'seed')} from {seeds[0]} on. "
+        f"{sentence(search['racing']['words'])} A trial's score is its mean over its seeds, "
+        "adjusted for which seeds these are, with the standard error of that mean; configurations "
+        "are compared on the seeds they share."
     )
 
 

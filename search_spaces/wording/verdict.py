@@ -15,6 +15,7 @@ from search_spaces.wording.figures import (
     gain,
     lasting,
     score_text,
+    sentence,
     value_text,
 )
 
@@ -128,7 +129,7 @@ def _front(search: Tree) -> Iterator[str]:
         return
     names = listed(o["title"] for o in search["objectives"])
     volume = arm["hypervolume"]
-    size = "" if volume is None else f"; hypervolume {volume:.4g}"
+    size = "" if volume is None else f"; hypervolume {volume:.3f} of the box of all that was seen"
     yield (
         f"Trade-off: {counts(len(arm['front']), 'trial')} of {arm['name']} that no other beats in "
         f"all of {names}{size}."
@@ -170,10 +171,10 @@ def _edges(search: Tree) -> Iterator[str]:
     arm = main_arm(search)
     if arm["best"] is None:
         return
-    for sentence in arm["edges"]:
-        field = sentence.partition(" = ")[0]
+    for told in arm["edges"]:
+        field = told.partition(" = ")[0]
         own = [p for p in arm["proposals"] if p["field"] == field]
-        yield f"At the edge: {sentence}. {_proposed(own)}"
+        yield f"At the edge: {told}. {_proposed(own)}"
     if not arm["edges"]:
         yield "Edges: no value of the best trial lies at the end of its range."
 
@@ -213,8 +214,8 @@ def _open(search: Tree) -> Iterator[str]:
     """What failed or is still under way, over all arms."""
     found = counted(t for arm in search["arms"] for t in arm["trials"])
     if found["failed"]:
-        total = sum(found.values())
-        yield f"Failed: {found['failed']} of {counts(total, 'trial')}; {search['failure_rule']}."
+        total, rule = counts(sum(found.values()), "trial"), sentence(search["failure_rule"])
+        yield f"Failed: {found['failed']} of {total}. {rule}"
     if found["running"]:
         running = counts(found["running"], "trial")
         yield f"Unfinished: {running} without an end; this is an interim report."

@@ -221,3 +221,19 @@ def test_a_contour_keeps_its_ends_when_it_is_thinned() -> None:
     found = thinned({"x": side, "y": side, "z": [[i] * 100 for i in side]})
     assert (found["x"][0], found["x"][-1], len(found["x"])) == (0, 99, 40)
     assert [row[0] for row in found["z"]] == found["y"]
+
+
+def test_a_search_is_understood_arm_by_arm() -> None:
+    search = made.search(trials=30, objectives=(CLEAN, TIME))
+    bare = json.loads(json.dumps(search))
+    for arm in bare["arms"]:
+        arm |= {"edges": [], "proposals": [], "off": [], "importance": None, "hypervolume": None}
+    found = understanding.understood(bare)
+    for arm, known in zip(found["arms"], search["arms"], strict=True):
+        for key in ("edges", "proposals", "off"):
+            assert arm[key] == known[key]
+        assert arm["importance"]["draws"] == (50 if arm["main"] else 10)
+        assert 0 < arm["hypervolume"] <= 1
+    assert bare["arms"][0]["importance"] is None  # what was given is as it was
+    empty = understanding.understood(made.bare(made.search()))
+    assert [arm["importance"] for arm in empty["arms"]] == [None] * 3

@@ -335,6 +335,7 @@ def contrast(one: Tree, other: Tree, *, primary: bool) -> Tree:
             "n": 8,
             "p": p,
             "p_adjusted": 4 * p if primary and 4 * p < 1 else 1.0 if primary else None,
+            "p_equivalent": 0.3,
             "p_equivalent_adjusted": 0.6 if primary else None,
             "verdict": verdict,
         }

@@ -5,7 +5,9 @@ import csv
 import io
 import json
 import re
+import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,15 @@ from tests.unit.search_spaces import search_trees as made
 from tests.unit.search_spaces.search_trees import CLEAN, NLL, TIME
 
 SECTIONS = ["answer", "confirmed", "progress", "fields", "trials", "arms", "failed", "method"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _without_optuna() -> Iterator[None]:
+    """Also where another test has imported its pictures before."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "optuna", None)
+        patch.delitem(sys.modules, "search_spaces.pictures", raising=False)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +125,7 @@ def test_the_pages_say_what_must_be_said(written: dict[str, bytes], search: Any)
     for text in (page_of(written).text.replace("\u00a0", " "), markdown):
         for said in (
             "loss is nan at step 12",
-            "a failed trial counts as a guess among 10 classes",
+            "A failed trial counts as a guess among 10 classes",
             "8 trials of pilot",
             "Hutter 2014",
             "Undecided never says that there is no difference",

@@ -180,3 +180,23 @@ def test_values_are_short() -> None:
     assert wording.value_text((64, 64)) == "64, 64"
     assert wording.value_text(False) == "no"
     assert wording.lasting(7300) == "2.0 h"
+
+
+def test_the_note_begins_with_what_was_found_and_fits(search: dict[str, Any]) -> None:
+    text = wording.note(search)
+    assert text.startswith("- Found: trial ")
+    assert "| **cal #" in text
+    search["verdict"] = ["A long sentence. " * 100] * 9
+    short = wording.note(search)
+    assert len(short) < 8_000
+    assert "More stands in report.html" in short
+    assert "| **cal #" in short
+    assert wording.note(made.bare(made.search())).startswith("- Found: nothing yet")
+
+
+def test_a_source_is_cited_once_whoever_names_it(search: dict[str, Any]) -> None:
+    search["sampler"]["words"] = "TPE (Bergstra et al. 2011; multivariate)."
+    paragraphs = wording.method(search)
+    assert sum(text.count("Bergstra") for text in paragraphs) == 1
+    assert "Bergstra 2011" in wording.cited(paragraphs)
+    assert ".." not in " ".join(paragraphs)
