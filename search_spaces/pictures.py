@@ -204,9 +204,16 @@ def _axis(given: Mapping[str, Any]) -> Tree:
     kept = {key: given[key] for key in ("type", "range") if key in given}
     look = {"gridcolor": RULE, "zeroline": False, "nticks": 5, "tickangle": 0, "automargin": False}
     if kept.get("type") == "log":
-        low, high = given.get("range", (-4, 0))
-        look |= {"exponentformat": "power", "dtick": 1 if high - low > 1.7 else "D2"}
+        look |= ticks(*given["range"])
     return look | kept | {"title": title}
+
+
+def ticks(low: float, high: float) -> Tree:
+    """Of a logarithmic axis between two exponents: round numbers, written out."""
+    steps = (1, 2, 5) if high - low < 1.7 else (1,)
+    values = [step * 10.0**k for k in range(math.floor(low), math.ceil(high) + 1) for step in steps]
+    kept = [float(f"{v:.3g}") for v in values if low <= math.log10(v) <= high]
+    return {"tickvals": kept, "ticktext": [f"{v:g}" for v in kept]}
 
 
 def _house(height: float) -> Tree:

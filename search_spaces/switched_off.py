@@ -80,7 +80,8 @@ def off(arm: Tree, target: Tree, *, base: Tree, seed: int = 0) -> list[dict[str,
             if dimension in acting(trial, dimensions, ground)
         ]
         done = sum(t["status"] == "complete" for t, _ in ranked)
-        found.append(_judge(mechanism, dimension, mine, done=done, seed=seed))
+        if mine:
+            found.append(_judge(mechanism, dimension, mine, done=done, seed=seed))
     return found
 
 
@@ -118,7 +119,7 @@ def _judge(
     seed: int,
 ) -> dict[str, Any]:
     count = best_of(len(trials))
-    head = {"mechanism": mechanism.name, "field": d.field, "trials": len(trials)}
+    head = {"mechanism": mechanism.name, "field": d.name, "trials": len(trials)}
     empty = dict.fromkeys(("share", "low", "high", "rest", "apart_low", "apart_high"))
     chance = 1 / len(d.choices) if d.kind == "categorical" else NEAR
     head |= {"best": count, "chance": chance, **empty, "verdict": "undecided"}
@@ -126,7 +127,7 @@ def _judge(
     if len(trials) < FEWEST or count < FEWEST_BEST or done < count:
         why = f"{len(trials)} trials, {done} complete"
         rule = f"at least {FEWEST} and {FEWEST_BEST} best are needed"
-        return head | {"text": f"{mechanism.name} ({d.field}): too few trials ({why}; {rule})"}
+        return head | {"text": f"{mechanism.name} ({d.name}): too few trials ({why}; {rule})"}
     found = shares(
         np.array([value for value, _ in trials]), np.array([near for _, near in trials]), seed=seed
     )
@@ -202,5 +203,5 @@ def _sentence(found: Tree, d: Dimension) -> str:
 
 
 def _off_end(found: Tree) -> str:
-    own = next(m for m in MECHANISMS if m.field == found["field"] and m.end)
+    own = next(m for m in MECHANISMS if found["field"].startswith(m.field) and m.end)
     return "lower" if own.end == "low" else "upper"

@@ -81,7 +81,8 @@ def understood(search: Tree) -> dict[str, Any]:
     volumes = hypervolumes(search["arms"], search["objectives"])
     arms = []
     for arm, volume in zip(search["arms"], volumes, strict=True):
-        best, dimensions = of_number(arm, arm["best"]), dimensions_of(arm)
+        best, ground = of_number(arm, arm["best"]), {**search["base"], **arm["config"]}
+        dimensions = list(acting(best, dimensions_of(arm), ground)) if best else []
         draws = DRAWS if arm["main"] else DRAWS // 5
         found = {
             "edges": edges(dimensions, best["values"]) if best else [],
@@ -172,10 +173,11 @@ def _evaluate(
         sample = [trials[i] for i in generator.integers(0, len(trials), size)]
         for group in groups:
             study.drawn = [t for t in sample if t.number in group.members]
-            if len(study.drawn) >= FEWEST:
-                shares = _shares(name, study, group.params, seed=seed + draw)
-                for row in group.rows:
-                    found[row].append(shares[row])
+            if len(study.drawn) < FEWEST or len({t.value for t in study.drawn}) < 2:
+                continue  # equal scores: there is nothing to divide
+            shares = _shares(name, study, group.params, seed=seed + draw)
+            for row in group.rows:
+                found[row].append(shares[row])
     rows = [
         _row(row, found[row], trials=len(group.members), fields=len(group.params))
         for group in groups

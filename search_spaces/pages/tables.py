@@ -92,7 +92,11 @@ def confirmed(search: Tree) -> Table | None:
             ]
         )
     places = [f"fresh, {PLACES.get(place, place)}, %" for place in found["conditions"]]
-    columns = [*left("configuration", "arm"), *right("rank", "in the search", *places)]
+    columns = [
+        *left("configuration"),
+        Column("arm", "left", wide=True),
+        *right("rank", "in the search", *places),
+    ]
     return table(
         "confirmed",
         "What was confirmed",

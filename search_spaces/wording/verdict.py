@@ -88,6 +88,8 @@ def _against(search: Tree) -> Iterator[str]:
 def compared(contrast: Tree, confirmed: Tree) -> str:
     """``better on clean data, +1.75 points (+1.27 to +2.23); ...`` on fresh seeds."""
     better = {"helps": "better", "hurts": "worse"}
+    pair = (contrast["arm"], contrast["reference"])
+    lost = any(arm["failed"] for arm in confirmed["arms"] if arm["name"] in pair)
     parts = []
     for condition in confirmed["conditions"]:
         effect = as_effect(contrast.get(condition))
@@ -96,9 +98,19 @@ def compared(contrast: Tree, confirmed: Tree) -> str:
             continue
         said = better.get(verdict, word(verdict, confirmed.get("margin")))
         figures = "" if effect["difference"] is None else f", {gain(effect)}"
-        parts.append(f"{said} {PLACES.get(condition, condition)}{figures}")
+        parts.append(f"{said} {PLACES.get(condition, condition)}{figures}{unsettled(effect, lost)}")
     seeds = max((contrast[c]["n"] for c in confirmed["conditions"] if contrast.get(c)), default=0)
     return f"{'; '.join(parts) or 'not measured'}, on {counts(seeds, 'fresh seed')}"
+
+
+def unsettled(effect: Tree, lost: bool) -> str:
+    """Why an interval that leaves out 0 is undecided all the same; empty where it holds 0."""
+    low, high = effect.get("low"), effect.get("high")
+    if effect["verdict"] != "undecided" or low is None or high is None or low <= 0 <= high:
+        return ""
+    if lost:
+        return ", not settled with failed runs counted as guesses"
+    return ", not settled over all primary comparisons together"
 
 
 def _optimism(search: Tree) -> Iterator[str]:
@@ -190,7 +202,7 @@ def _off(search: Tree) -> Iterator[str]:
     found = main_arm(search)["off"]
     told = [entry for entry in found if entry["verdict"] != "undecided"]
     for entry in told:
-        yield f"Without a model, {entry['text']}."
+        yield f"By where the best trials lie, {entry['text']}."
     open_ = [entry["mechanism"] for entry in found if entry["verdict"] == "undecided"]
     if open_:
         yield (

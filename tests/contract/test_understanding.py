@@ -11,7 +11,7 @@ import pytest
 from cal.config import Config, flatten
 from evidence.charts import still
 from search_spaces import reading, understanding, writing
-from search_spaces.pictures import CONTOURS, figures, plain, thinned
+from search_spaces.pictures import CONTOURS, figures, plain, thinned, ticks
 from search_spaces.space import Dimension
 from search_spaces.understanding import importance
 from tests.unit.ablations.pages import Page
@@ -120,6 +120,16 @@ def test_few_trials_are_warned_of_and_too_few_have_none() -> None:
     )
     assert "below 60" in understanding._warning(50, 12)
     assert understanding._warning(60, 12) == ""
+
+
+def test_equal_scores_have_no_importance() -> None:
+    """fANOVA has nothing to divide then, and Optuna raises an error."""
+    arm = planted(20, fields=4)
+    for trial in arm["trials"]:
+        trial["scores"] = {"clean": 0.5}
+    found = importance(arm, CLEAN, base=BASE, draws=5)
+    assert found is not None
+    assert rows(found, "fANOVA") == {}
 
 
 def test_trials_without_any_score_or_fields_have_no_importance() -> None:
@@ -237,3 +247,8 @@ def test_a_search_is_understood_arm_by_arm() -> None:
     assert bare["arms"][0]["importance"] is None  # what was given is as it was
     empty = understanding.understood(made.bare(made.search()))
     assert [arm["importance"] for arm in empty["arms"]] == [None] * 3
+
+
+def test_logarithmic_axes_have_round_numbers() -> None:
+    assert ticks(-5.1, -2)["ticktext"] == ["1e-05", "0.0001", "0.001", "0.01"]
+    assert ticks(math.log10(0.08), math.log10(0.5))["tickvals"] == [0.1, 0.2, 0.5]

@@ -125,7 +125,7 @@ def test_undecided_mechanisms_are_never_said_to_be_off(search: dict[str, Any]) -
     assert "would switch it off" not in text
     assert "no evidence of no effect" in text
     search["arms"][0]["off"][0] |= {"verdict": "off", "text": "acceleration (x): the search would"}
-    assert about(search, "Without a model, acceleration")
+    assert about(search, "By where the best trials lie, acceleration")
 
 
 def test_without_confirmation_nothing_is_compared(search: dict[str, Any]) -> None:
@@ -200,3 +200,14 @@ def test_a_source_is_cited_once_whoever_names_it(search: dict[str, Any]) -> None
     assert sum(text.count("Bergstra") for text in paragraphs) == 1
     assert "Bergstra 2011" in wording.cited(paragraphs)
     assert ".." not in " ".join(paragraphs)
+
+
+def test_an_undecided_contrast_that_leaves_out_0_says_why(search: dict[str, Any]) -> None:
+    assert "undecided on clean data, +1.50 points (+1.00 to +2.00), not settled over all" in (
+        contrast(search, "undecided", 0.01, 0.02)
+    )
+    search["confirmed"]["arms"][0]["failed"] = 1
+    assert "not settled with failed runs counted as guesses" in (
+        contrast(search, "undecided", 0.01, 0.02)
+    )
+    assert "settled" not in contrast(search, "undecided", -0.01, 0.02)
