@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ablations.designs import Kind, needed
-from cal.config import ConfigError, Count, Number, Section, Unit, parse_as, read_yaml
+from ablations.found import is_configuration, study_around
+from cal.config import ConfigError, Count, Number, Section, Unit, find_yaml, parse_as, read_yaml
 
 Tree = dict[str, Any]
 Seeds = Count | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
@@ -138,13 +139,15 @@ class Study(Section):
 
 
 def read_study(name_or_path: str) -> Study:
-    """A study by the name of a packaged file or by path. Raises ``ConfigError``."""
-    packaged = FOLDER / f"{name_or_path}.yaml"
-    path = packaged if packaged.is_file() else Path(name_or_path)
-    if not path.exists():
-        names = ", ".join(sorted(p.stem for p in FOLDER.glob("*.yaml")))
-        raise ConfigError(f"--config: given {name_or_path}; allowed: a YAML file, or {names}")
-    return parse_as(Study, read_yaml(path))
+    """A study by the name of a packaged file or by path; of a run's configuration the default
+    study around it. Raises ``ConfigError``.
+    """
+    path = find_yaml(name_or_path, folder=FOLDER, option="--config")
+    tree = read_yaml(path)
+    if is_configuration(tree):
+        default = read_yaml(FOLDER / "default.yaml")
+        tree = study_around(tree, default, name=path.stem)
+    return parse_as(Study, tree)
 
 
 def level_text(value: Any) -> str:

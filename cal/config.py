@@ -26,6 +26,7 @@ MODALITIES: dict[str, tuple[str, ...]] = {
     "keypad": ("audio", "image"),
 }
 """Names of the modalities of each data set, in the order of the axis M."""
+CONFIGS = Path(__file__).parent / "configs"  # packaged: one file for each data situation
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -314,20 +315,30 @@ def parse_as(model: type[S], tree: Mapping[str, Any]) -> S:
         raise ConfigError(explain(model, error)) from None
 
 
-def read_yaml(path: str | Path) -> dict[str, Any]:
+def find_yaml(name_or_path: str, *, folder: Path, option: str) -> Path:
+    """A YAML file by the name of one in ``folder``, or by path. Raises ``ConfigError``."""
+    packaged = folder / f"{name_or_path}.yaml"
+    path = packaged if packaged.is_file() else Path(name_or_path)
+    if not path.exists():
+        names = ", ".join(sorted(found.stem for found in folder.glob("*.yaml")))
+        raise ConfigError(f"{option}: given {name_or_path}; allowed: a YAML file, or {names}")
+    return path
+
+
+def read_yaml(path: str | Path, *, option: str = "--config") -> dict[str, Any]:
     """A YAML mapping from a file, by the safe loader. Raises ``ConfigError`` in one line."""
     try:
         text = Path(path).read_text(encoding="utf-8")
         tree = yaml.safe_load(text)
     except OSError as error:
-        raise ConfigError(f"--config: given {path}; cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{option}: given {path}; cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: no text, or no such date
         reason = " ".join(str(error).split())
-        raise ConfigError(f"--config: given {path}; not plain YAML: {reason}") from None
+        raise ConfigError(f"{option}: given {path}; not plain YAML: {reason}") from None
     if tree is None:
         return {}
     if not isinstance(tree, dict) or not all(isinstance(key, str) for key in tree):
-        raise ConfigError(f"--config: given {path}; allowed: a YAML mapping of field names")
+        raise ConfigError(f"{option}: given {path}; allowed: a YAML mapping of field names")
     return tree
 
 

@@ -9,11 +9,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cal import cli, home
-from cal.config import Config, ConfigError, assignments, merge, parse, read_yaml
+from cal.config import (
+    CONFIGS,
+    Config,
+    ConfigError,
+    assignments,
+    find_yaml,
+    merge,
+    parse,
+    read_yaml,
+)
 from cal.effective import effective, run_hash
 
 EXAMPLES = """examples:
-  python -m cal.train data.labels_per_class=20
+  python -m cal.train --config hw20
   python -m cal.train method=joint gamma=0 seed=3
   python -m cal.train --config my.yaml cal.acceleration.alpha=2
   python -m cal.train --workers 2                   Ray Train, two data-parallel workers
@@ -25,7 +34,12 @@ exit codes: 0 done, 1 the run failed, 2 bad input, 130 interrupted
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = cli.Parser("python -m cal.train", description=__doc__, epilog=EXAMPLES)
-    p.add_argument("--config", metavar="FILE", help="YAML with any part of the configuration")
+    p.add_argument(
+        "--config",
+        metavar="FILE",
+        help="YAML with any part of the configuration, or a packaged name: "
+        f"{', '.join(sorted(path.stem for path in CONFIGS.glob('*.yaml')))}",
+    )
     p.add_argument(
         "--workers", type=cli.count, metavar="N", help="Ray Train workers (none: this process)"
     )
@@ -38,7 +52,9 @@ def parser() -> argparse.ArgumentParser:
 
 def read(options: argparse.Namespace) -> Config:
     """Defaults, then the file, then the assignments; the effective form, as ablations run it."""
-    tree: dict[str, Any] = read_yaml(options.config) if options.config else {}
+    tree: dict[str, Any] = {}
+    if options.config:
+        tree = read_yaml(find_yaml(options.config, folder=CONFIGS, option="--config"))
     return effective(parse(merge(tree, assignments(options.assignments))))
 
 

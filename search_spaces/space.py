@@ -4,89 +4,28 @@ A dimension is one field of the configuration (``cal/config.py``) with a range. 
 it is in a comparison (tuning_playbook of google-research): *scientific* is what is compared,
 *nuisance* must be tuned to compare fairly, *fixed* stays. ``when`` names the values of other fields
 under which it acts at all; what stands above in the file may be named there and be searched itself.
+
+``include`` puts the rows of other spaces first: ``[acceleration, {bottleneck: [model.d_z]}]`` is
+all of one and one field of another. A row of the file's own replaces an included one in its place.
+``published`` are settings to begin with; a file without the key takes those it includes.
 """
 
 import difflib
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field, model_validator
-
-from cal.config import Config, ConfigError, Section, flatten, parse_as, read_yaml
+from cal.config import Config, ConfigError, Section, find_yaml, flatten, parse_as, read_yaml
 from cal.effective import effective, run_hash
-from search_spaces.fields import laid, refused, takes, unknown
+from search_spaces.dimension import Choice as Choice  # "as": part of this module as well
+from search_spaces.dimension import Dimension as Dimension
+from search_spaces.dimension import Label as Label
+from search_spaces.dimension import frozen, listed
+from search_spaces.fields import laid
+from search_spaces.settings import Published, inherited, read_settings, stranger
 
-Label = Literal["scientific", "nuisance", "fixed"]
-Scalar = bool | int | float | str | None
-Choice = Scalar | tuple[Scalar, ...]
 FOLDER = Path(__file__).parent
-
-
-class Ends(Section):
-    """What both ends of a range mean, so that a value found there can be read."""
-
-    low: Annotated[str, Field(min_length=1)]
-    high: Annotated[str, Field(min_length=1)]
-
-
-class Dimension(Section):
-    """One field and its range. ``name`` is the parameter's: the field's path, unless two rows have
-    other ranges of one field under other conditions.
-    """
-
-    name: str
-    field: str  # path in the configuration, for example optim.lr
-    label: Label
-    kind: Literal["float", "int", "categorical"]
-    low: float | None = None  # float, int: both ends belong to the range
-    high: float | None = None
-    log: bool = False  # float, int: uniform in the logarithm
-    choices: tuple[Choice, ...] = ()  # categorical
-    default: Choice  # inside the range; the value of a fixed field
-    unit: str = ""
-    when: dict[str, Choice] = Field(default_factory=dict)  # path -> value, or a list of values
-    ends: Ends | None = None  # float, int
-
-    @model_validator(mode="after")
-    def _check(self) -> "Dimension":
-        faults = list(_faults(self))
-        if faults:
-            raise ConfigError("\n".join(f"{self.name}.{fault}" for fault in faults))
-        return self
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """Both ends of a number's range."""
-        if self.low is None or self.high is None:
-            raise ValueError(f"{self.name}: {self.label}, {self.kind}: it has no ends")
-        return self.low, self.high
-
-    def contains(self, value: object) -> bool:
-        """Whether a value of the configuration lies in the range."""
-        if self.label == "fixed":
-            return value == self.default
-        if self.kind == "categorical":
-            return _frozen(value) in self.choices
-        low, high = self.range
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and low <= value <= high  # type: ignore[operator]
-
-    def position(self, value: float) -> float:
-        """Where a number lies in its range, on its scale: 0 is the lower end, 1 the upper one."""
-        low, high = self.range
-        scale = math.log if self.log else float
-        if self.log and value <= 0:
-            return -math.inf
-        return (scale(value) - scale(low)) / (scale(high) - scale(low))
-
-    def extremes(self) -> tuple[Choice, Choice]:
-        """Two values as far apart as there are."""
-        if self.kind == "categorical":
-            return self.choices[0], self.choices[-1]
-        low, high = self.range
-        return (int(low), int(high)) if self.kind == "int" else (low, high)
+KEYS = ("name", "title", "include", "fields", "published", "sections")
 
 
 class Space(Section):
@@ -95,38 +34,107 @@ class Space(Section):
     name: str
     title: str = ""
     dimensions: tuple[Dimension, ...]
+    published: tuple[Published, ...] = ()
 
 
 def read_space(name_or_path: str) -> Space:
     """A space by the name of a packaged file or by path. Raises ``ConfigError``: a line a fault."""
-    packaged = FOLDER / f"{name_or_path}.yaml"
-    path = packaged if packaged.is_file() else Path(name_or_path)
-    if not path.exists():
-        names = ", ".join(sorted(p.stem for p in FOLDER.glob("*.yaml")))
-        raise ConfigError(f"--space: given {name_or_path}; allowed: a YAML file, or {names}")
-    return parse_space(read_yaml(path), name=path.stem)
+    return _read(find_yaml(name_or_path, folder=FOLDER, option="--space"), above=())
 
 
-def parse_space(tree: Mapping[str, Any], *, name: str = "space") -> Space:
-    """Plain data as in the files -> ``Space``. Raises ``ConfigError`` with one line per fault."""
-    strange = sorted(set(tree) - {"name", "title", "fields"})
-    rows = tree.get("fields")
+def _read(path: Path, *, above: tuple[Path, ...]) -> Space:
+    """``above``: the files that include this one."""
+    own = path.resolve()
+    if own in above:
+        raise ConfigError(f"include: given {path.stem}, which includes itself; allowed: no circle")
+    tree = read_yaml(path, option="--space")
+    return parse_space(tree, name=path.stem, folder=path.parent, above=(*above, own))
+
+
+def parse_space(
+    tree: Mapping[str, Any],
+    *,
+    name: str = "space",
+    folder: Path = FOLDER,
+    above: tuple[Path, ...] = (),
+) -> Space:
+    """Plain data as in the files -> ``Space``. Raises ``ConfigError`` with one line per fault.
+
+    ``folder``: where included files lie if they are not packaged.
+    """
+    strange = sorted(set(tree) - set(KEYS))
+    rows = tree.get("fields", {} if tree.get("include") else None)
     if strange:
-        raise ConfigError(f"{strange[0]}: unknown field; allowed: name, title, fields")
-    if not isinstance(rows, Mapping) or not rows:
+        raise ConfigError(f"{strange[0]}: unknown field; allowed: {', '.join(KEYS)}")
+    if "sections" in tree and "fields" not in tree and "include" not in tree:
+        raise ConfigError(
+            f"fields: given none, but sections; allowed: in {name}, fields of its own"
+        )
+    if not isinstance(rows, Mapping) or not (rows or tree.get("include")):
         raise ConfigError(f"fields: given {rows!r}; allowed: a mapping of at least one field")
-    found: list[Dimension] = []
     faults: list[str] = []
+    included = list(_included(tree.get("include", []), folder=folder, above=above))
+    found = _united(included, own=rows, faults=faults)
     for key, row in rows.items():
         try:
-            found.append(_dimension(str(key), row))
+            found[str(key)] = _dimension(str(key), row)
         except ConfigError as error:
             faults += str(error).splitlines()
-    faults += _order_faults(found)
-    if faults:
+            found.pop(str(key), None)
+    dimensions = tuple(found.values())
+    faults += _order_faults(dimensions)
+    if faults:  # settings of a field that is faulty would be told as of none
         raise ConfigError("\n".join(faults))
-    named = {"name": tree.get("name", name), "title": tree.get("title", "")}
-    return parse_as(Space, {**named, "dimensions": found})
+    return Space(
+        name=str(tree.get("name", name)),
+        title=str(tree.get("title", "")),
+        dimensions=dimensions,
+        published=_published(tree, included, dimensions),
+    )
+
+
+def _included(words: object, *, folder: Path, above: tuple[Path, ...]) -> Iterator[Space]:
+    if not isinstance(words, list):
+        raise ConfigError(f"include: given {words!r}; allowed: a list of names of spaces")
+    for word in words:
+        wanted = word if isinstance(word, Mapping) else {word: None}
+        for name, fields in wanted.items():
+            beside = folder / str(name)
+            path = beside if beside.is_file() else None
+            path = path or find_yaml(str(name), folder=FOLDER, option="include")
+            try:
+                space = _read(path, above=above)
+            except ConfigError as error:
+                own = (line.removeprefix("include: ") for line in str(error).splitlines())
+                raise ConfigError("\n".join(f"include: {name}: {line}" for line in own)) from None
+            yield space if fields is None else _part(space, fields)
+
+
+def _part(space: Space, fields: object) -> Space:
+    """Some fields of a space, each with all its rows."""
+    there = {d.field for d in space.dimensions}
+    if not isinstance(fields, list) or not fields:
+        raise ConfigError(f"include.{space.name}: given {fields!r}; allowed: a list of fields")
+    for path in fields:
+        if path not in there:
+            raise ConfigError(stranger(f"include.{space.name}", path, there))
+    some = tuple(d for d in space.dimensions if d.field in fields)
+    return space.model_copy(update={"dimensions": some})
+
+
+def _united(
+    included: Iterable[Space], *, own: Mapping[str, Any], faults: list[str]
+) -> dict[str, Dimension]:
+    """Their rows by name, each once; where two differ the file must say which."""
+    found: dict[str, Dimension] = {}
+    for space in included:
+        for d in space.dimensions:
+            if found.setdefault(d.name, d) != d and d.name not in own:
+                faults.append(
+                    f"include: {space.name} has another {d.name} than one before it; "
+                    "allowed: equal rows, or a row of its own under fields"
+                )
+    return found
 
 
 def _dimension(key: str, row: object) -> Dimension:
@@ -157,78 +165,6 @@ def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _faults(d: Dimension) -> Iterator[str]:
-    """What is wrong with a dimension, each with the part it stands in."""
-    missing = unknown(d.field)
-    if missing:
-        yield f"field: {missing}"
-        return
-    yield from _condition_faults(d)
-    refusal = refused(d.field, d.default)
-    if refusal:
-        yield f"default: {refusal}"
-    if d.label == "fixed":
-        if d.low is not None or d.high is not None or d.choices:
-            yield "label: given fixed with a range; allowed: a default alone"
-    elif d.kind == "categorical":
-        yield from _choice_faults(d)
-    else:
-        yield from _range_faults(d)
-
-
-def _condition_faults(d: Dimension) -> Iterator[str]:
-    for path, wanted in d.when.items():
-        missing = unknown(path)
-        if missing:
-            yield f"when: {missing}"
-            continue
-        for value in _listed(wanted):
-            refusal = refused(path, value)
-            if refusal:
-                yield f"when.{path}: {refusal}"
-
-
-def _choice_faults(d: Dimension) -> Iterator[str]:
-    if d.low is not None or d.high is not None or d.log or d.ends:
-        yield "kind: given categorical with low, high, log or ends; allowed: choices"
-    if len(set(d.choices)) < max(2, len(d.choices)):
-        yield f"choices: given {list(d.choices)}; allowed: two or more, each once"
-    for choice in d.choices:
-        refusal = refused(d.field, choice)
-        if refusal:
-            yield f"choices: {refusal}"
-    if d.default not in d.choices:
-        yield f"default: given {d.default!r}; allowed: one of the choices"
-
-
-def _range_faults(d: Dimension) -> Iterator[str]:
-    needed: tuple[type, ...] = (float,) if d.kind == "float" else (int, float)
-    if not set(needed) & takes(d.field):
-        yield f"kind: given {d.kind}; {d.field} takes no such numbers"
-        return
-    if d.choices:
-        yield f"choices: given with kind {d.kind}; allowed: low and high"
-    if d.low is None or d.high is None:
-        yield f"low, high: given {d.low} and {d.high}; allowed: both ends"
-        return
-    if d.ends is None:
-        yield "ends: given none; allowed: what low and high mean, a sentence each"
-    if not d.low < d.high:
-        yield f"low: given {d.low:g} with high {d.high:g}; allowed: low < high"
-        return
-    if d.log and d.low <= 0:
-        yield f"low: given {d.low:g} with log: true; allowed: above 0"
-    if d.kind == "int" and not (d.low.is_integer() and d.high.is_integer()):
-        yield f"low, high: given {d.low:g} and {d.high:g}; allowed: whole numbers for kind int"
-        return
-    for end, value in zip(("low", "high"), d.extremes(), strict=True):
-        refusal = refused(d.field, value)
-        if refusal:
-            yield f"{end}: {refusal}"
-    if not d.contains(d.default):
-        yield f"default: given {d.default!r}; allowed: {d.low:g} to {d.high:g}"
-
-
 def _order_faults(dimensions: Sequence[Dimension]) -> Iterator[str]:
     """A condition on a field that is searched further down could not be told when it is asked."""
     for i, d in enumerate(dimensions):
@@ -238,12 +174,13 @@ def _order_faults(dimensions: Sequence[Dimension]) -> Iterator[str]:
                 yield f"{d.name}.when: {path} is searched itself; allowed: place it above"
 
 
-def _listed(wanted: Choice) -> tuple[Choice, ...]:
-    return wanted if isinstance(wanted, tuple) else (wanted,)
-
-
-def _frozen(value: object) -> object:
-    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+def _published(
+    tree: Mapping[str, Any], included: Iterable[Space], dimensions: Sequence[Dimension]
+) -> tuple[Published, ...]:
+    """The file's own settings; without the key those of what it includes."""
+    if "published" in tree:
+        return read_settings(tree["published"], dimensions)
+    return inherited((p for space in included for p in space.published), dimensions)
 
 
 def acting(dimensions: Iterable[Dimension], config: Config) -> tuple[Dimension, ...]:
@@ -254,7 +191,7 @@ def acting(dimensions: Iterable[Dimension], config: Config) -> tuple[Dimension, 
     flat = flatten(effective(config).model_dump(mode="json"))
     found: dict[str, Dimension] = {}
     for d in dimensions:
-        if all(path in flat and flat[path] in _listed(w) for path, w in d.when.items()):
+        if holds(d.when, flat):
             if d.field in found:
                 raise ConfigError(
                     f"{d.name}.when: holds together with that of {found[d.field].name}, "
@@ -262,6 +199,11 @@ def acting(dimensions: Iterable[Dimension], config: Config) -> tuple[Dimension, 
                 )
             found[d.field] = d
     return tuple(found.values())
+
+
+def holds(when: Mapping[str, Choice], flat: Mapping[str, Any]) -> bool:
+    """Whether conditions hold in a flattened effective configuration."""
+    return all(p in flat and frozen(flat[p]) in map(frozen, listed(w)) for p, w in when.items())
 
 
 def fields_for(

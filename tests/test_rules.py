@@ -45,7 +45,11 @@ ALLOWED = {
     "evidence/*": ("numpy", "scipy", "matplotlib", "plotly", "jinja2", "markupsafe", "evidence")
     + ("cal.config",),
     "search_spaces/fields.py": ("pydantic", "cal.config"),
-    "search_spaces/space.py": ("pydantic", "cal.config", "cal.effective", "search_spaces.fields"),
+    "search_spaces/dimension.py": ("pydantic", "cal.config", "search_spaces.fields"),
+    "search_spaces/settings.py": ("pydantic", "cal.config", "search_spaces.dimension")
+    + ("search_spaces.fields",),
+    "search_spaces/space.py": ("cal.config", "cal.effective", "search_spaces.dimension")
+    + ("search_spaces.fields", "search_spaces.settings"),
     "search_spaces/*": ("pydantic", "optuna", "ray", "cal", "search_spaces", "evidence", "rich")
     + ("numpy", "scipy", "yaml"),
 }
@@ -56,9 +60,12 @@ PURE = tuple(
 PURE += ("evidence/statistics/__init__.py", "ablations/summary/__init__.py")
 PURE += ("ablations/plans.py", "ablations/simulated.py", "ablations/study.py", "ablations/until.py")
 PURE += ("ablations/tuning.py", "ablations/tuning_search.py", "search_spaces/space.py")
-HEAVY = ("torch", "ray", "mlflow")
+PURE += tuple(
+    f"search_spaces/{name}.py" for name in ("branches", "dimension", "sections", "settings")
+)
+HEAVY = ("torch", "ray", "mlflow", "optuna")
 COMMANDS = ("cal.train", "ablations.full", "ablations.report", "ablations.simulate") + (
-    *("ablations.selfcheck", "cal.adapters.tracking"),
+    *("ablations.selfcheck", "cal.adapters.tracking", "search_spaces.check"),
 )
 
 BLOCKER = """

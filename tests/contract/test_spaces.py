@@ -1,5 +1,6 @@
 """What every packaged search space promises, there and back to Optuna, at both ends of a range."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
@@ -7,13 +8,29 @@ import pytest
 from optuna.distributions import FloatDistribution, IntDistribution, json_to_distribution
 from optuna.distributions import distribution_to_json as as_json
 
-from cal.config import Config, merge, parse
+from cal.config import CONFIGS as FOLDER_OF_CONFIGS
+from cal.config import Config, ConfigError, merge, parse, read_yaml
+from cal.effective import effective, run_hash
 from search_spaces.asking import Search
+from search_spaces.branches import completed, reached, settings_for
 from search_spaces.convert import decoded, dimension_of, distribution_of, encoded, suggested, told
-from search_spaces.fields import laid, tree_of
-from search_spaces.space import FOLDER, Dimension, acting, parse_space, read_space, value_of
+from search_spaces.fields import laid
+from search_spaces.sections import read_sections
+from search_spaces.space import (
+    FOLDER,
+    Dimension,
+    acting,
+    changes,
+    fields_for,
+    parse_space,
+    read_space,
+    value_of,
+)
 
-SPACES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+CONFIGS = sorted(path.stem for path in FOLDER_OF_CONFIGS.glob("*.yaml"))
+FILES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+SECTIONS = {name: sections for name in FILES if (sections := read_sections(name))}
+SPACES = {name: read_space(name) for name in FILES if name not in SECTIONS}
 ENDS = {"low": "little", "high": "much"}
 KINDS = parse_space(
     {
@@ -67,8 +84,14 @@ KINDS = parse_space(
     name="kinds",
 )
 """Every kind of dimension, with branches."""
-ALL = [d for name in SPACES for d in read_space(name).dimensions] + list(KINDS.dimensions)
-RANGED = [d for d in ALL if d.label != "fixed"]
+PARTS = {name: (space, {}) for name, space in SPACES.items()} | {
+    f"{file}/{name}": (section.space, section.config)
+    for file, sections in SECTIONS.items()
+    for name, section in sections.items()
+}
+"""Every packaged space and section: its space, and what it lays over the base."""
+ROWS = [d for space, _ in PARTS.values() for d in space.dimensions] + list(KINDS.dimensions)
+RANGED = [d for i, d in enumerate(ROWS) if d.label != "fixed" and d not in ROWS[:i]]
 each = pytest.mark.parametrize("dimension", RANGED, ids=lambda d: d.name)
 
 
@@ -114,20 +137,144 @@ def test_both_ends_can_be_suggested(dimension: Dimension) -> None:
         assert found == {dimension.field: value}
 
 
+def base(name: str, over: Mapping[str, Any] | None = None) -> Config:
+    """A packaged configuration, with a section's own laid over."""
+    return parse(merge(read_yaml(FOLDER_OF_CONFIGS / f"{name}.yaml"), over or {}))
+
+
 def config_of(dimension: Dimension) -> Config:
-    """A configuration in which the dimension's ``when`` holds."""
+    """A packaged configuration on which the dimension's ``when`` can be made to hold."""
     first = {p: w[0] if isinstance(w, tuple) else w for p, w in dimension.when.items()}
-    return parse(merge({"method": "cal"}, tree_of(first)))
+    for name in CONFIGS:
+        try:
+            config = laid(base(name), first)
+        except ConfigError:  # an encoder of other data, for example
+            continue
+        if acting([dimension], config):
+            return config
+    raise AssertionError(f"{dimension.name} acts nowhere")
 
 
 @pytest.mark.parametrize("name", SPACES)
 def test_a_packaged_space_explains_itself(name: str) -> None:
-    space = read_space(name)
+    space = SPACES[name]
     assert space.name == name
     assert space.title
     for d in space.dimensions:
         assert d.label == "fixed" or acting([d], config_of(d)) == (d,)
         assert d.kind == "categorical" or d.ends is not None
+
+
+OTHERS: tuple[dict[str, Any], ...] = (
+    {},
+    {"optim": {"name": "adam", "lr": 0.001}},
+    {"method": "ogm_ge"},
+)
+LABELS = ("scientific", "nuisance", "fixed")
+OFF = [("cal.acceleration.alpha", 0)]  # the neutral element, written in another way
+on_each = pytest.mark.parametrize("config_name", CONFIGS)
+of_each = pytest.mark.parametrize("part", PARTS)
+
+
+@of_each
+def test_every_dimension_acts_on_some_packaged_configuration(part: str) -> None:
+    """It changes the run, or it would be searched for nothing; some act under another optimiser or
+    method only.
+    """
+    space, over = PARTS[part]
+    bases = [base(name, merge(other, over)) for name in CONFIGS for other in OTHERS]
+    for d in space.dimensions:
+        branches = [found for b in bases if (found := reached(d, space.dimensions, b)) is not None]
+        assert branches, d.name
+        assert all(changes(d, branch) for branch in branches), d.name
+
+
+@on_each
+@of_each
+def test_both_ends_are_runs_of_their_own(part: str, config_name: str) -> None:
+    """Wherever a dimension acts each of its values is a valid configuration, whose effective form
+    keeps the value: so no two values are the same computation.
+    """
+    space, over = PARTS[part]
+    config = base(config_name, over)
+    assert fields_for(space, config, labels=LABELS)
+    for d in space.dimensions:
+        branch = reached(d, space.dimensions, config)
+        if branch is None:
+            continue
+        assert d in fields_for(space, branch, labels=LABELS)
+        found = [effective(laid(branch, {d.field: value})) for value in values_of(d)]
+        for value, run in zip(values_of(d), found, strict=True):
+            if (d.field, value) in OFF:
+                assert not run.mechanisms.acceleration.enabled
+            else:
+                assert value_of(d, run) == (list(value) if isinstance(value, tuple) else value)
+        assert len({run_hash(run) for run in found}) == len(set(values_of(d)))
+
+
+@on_each
+@of_each
+def test_the_default_of_a_packaged_configuration_lies_inside(part: str, config_name: str) -> None:
+    """So the first trial of a search is its base, and the sampler can place it."""
+    space, over = PARTS[part]
+    config = effective(base(config_name, over))
+    assert all(d.contains(value_of(d, config)) for d in acting(space.dimensions, config))
+    full = completed(space.dimensions, config, {})
+    assert effective(laid(config, full)) == config
+
+
+@on_each
+@of_each
+def test_a_trial_of_every_kind_is_a_run(part: str, config_name: str) -> None:
+    """12 at random: valid, with the fields that act in it and no others, equal after the way
+    through Optuna's own numbers.
+    """
+    space, over = PARTS[part]
+    config = base(config_name, over)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=3))
+    for _ in range(12):
+        trial = study.ask()
+        values = suggested(trial, space.dimensions, config)
+        run = laid(config, values)
+        assert set(values) >= {d.field for d in acting(space.dimensions, run)}
+        assert completed(space.dimensions, config, values) == values
+        params, distributions = told(acting(space.dimensions, run), values)
+        assert {name: trial.params[name] for name in params} == params
+        assert {name: trial.distributions[name] for name in params} == distributions
+        study.tell(trial, 0.0)
+
+
+@on_each
+@of_each
+def test_published_settings_are_runs_and_can_be_asked_first(part: str, config_name: str) -> None:
+    space, over = PARTS[part]
+    config = base(config_name, over)
+    for setting in settings_for(space, config):
+        full = completed(space.dimensions, config, setting.values)
+        assert full.items() >= {k: v for k, v in setting.values.items() if k in full}.items()
+        dimensions = acting(space.dimensions, laid(config, full))
+        study = optuna.create_study()
+        study.enqueue_trial(told(dimensions, full)[0])
+        assert suggested(study.ask(), space.dimensions, config) == full
+
+
+def test_what_is_published_is_suggested_somewhere() -> None:
+    for space, over in PARTS.values():
+        found = [s for name in CONFIGS for s in settings_for(space, base(name, over))]
+        assert all(setting in found for setting in space.published)
+
+
+def test_mechanisms_can_be_switched_off_by_the_search_itself() -> None:
+    """Everything off is joint training with the base's unimodal losses, and has no field left but
+    the network's and the optimiser's.
+    """
+    config = base("hw20")
+    off = {"cal.bottleneck.enabled": False, "cal.acceleration.alpha": 0.0}
+    values = completed(SPACES["cal"].dimensions, config, off)
+    run = effective(laid(config, values))
+    assert (run.method, run.cal) == ("joint", None)
+    rest = [path for path in values if path.startswith("cal.") and path not in off]
+    assert rest == ["cal.contribution.floor"]  # asked before alpha, while it still acts
 
 
 def test_numbers_are_drawn_on_the_scale_of_the_space() -> None:

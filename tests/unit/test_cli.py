@@ -140,7 +140,10 @@ def finished(*words: str) -> subprocess.CompletedProcess[str]:
         (["--gpus-per-worker", "1.5"], "--gpus-per-worker: given 1.5; allowed: 0 to 1, or a "),
         (["--gpus-per-worker", "1"], "--gpus-per-worker: given 1 without --workers; "),
         (["data.labels_per_class=5"], "train.batch: given 64; allowed: at most the 50 training"),
-        (["--config", "no.yaml"], "--config: given no.yaml; cannot be read: No such file"),
+        (
+            ["--config", "no.yaml"],
+            "--config: given no.yaml; allowed: a YAML file, or av-junk, hw20",
+        ),
     ],
 )
 def test_bad_input_of_training_is_one_line_and_code_2(words: list[str], line: str) -> None:

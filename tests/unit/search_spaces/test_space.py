@@ -158,7 +158,7 @@ def test_all_faults_come_at_once() -> None:
 
 
 def test_an_unknown_space_names_what_there_is() -> None:
-    with pytest.raises(ConfigError, match="--space: given nuisanse; allowed: a YAML file, or nuis"):
+    with pytest.raises(ConfigError, match="--space: given nuisanse; allowed: a YAML file, or acce"):
         read_space("nuisanse")
 
 
