@@ -251,7 +251,7 @@ def _arm_tree(one: Finalist, values: Values, seeds: Sequence[int]) -> Tree:
 
 def _optimism(one: Finalist, values: Values) -> Tree | None:
     """Search score minus fresh score, with Welch's interval over seeds; both parts have samples of
-    their own, whose difference is in it and not in the interval.
+    their own, whose difference is in it and not in the interval. No interval without spread.
     """
     if not one.searched:
         return None
@@ -259,7 +259,8 @@ def _optimism(one: Finalist, values: Values) -> Tree | None:
     if not fresh:
         return None
     mean = float(np.mean(one.searched) - np.mean(fresh))
-    if min(len(one.searched), len(fresh)) < 2 or np.std(one.searched) + np.std(fresh) == 0:
+    samples = [np.array(values, dtype=float) for values in (one.searched, fresh)]
+    if any(len(sample) < 2 or bool(st.without_spread(sample)) for sample in samples):
         return {"mean": mean, "low": None, "high": None}
-    interval = stats.ttest_ind(one.searched, fresh, equal_var=False).confidence_interval(0.95)
+    interval = stats.ttest_ind(*samples, equal_var=False).confidence_interval(0.95)
     return {"mean": mean, "low": float(interval.low), "high": float(interval.high)}
