@@ -4,6 +4,11 @@ All trials have the seeds in one order, so two trials share the seeds of the sho
 compared on those alone. A trial gets its next seed unless it is clearly behind the leader: a race
 (Maron and Moore 1994) by a one-sided t bound on the paired differences, whose variance is pooled
 over all trials, since a trial with one seed has none of its own.
+
+Assumptions: trials and seeds act additively, differences are normal with one variance. The leader
+is the best of many, so a trial as good as it looks a little behind; the differences share the
+leader's noise, so the pooled variance has fewer degrees of freedom than counted. Both drop a trial
+as good as the leader a little more often than stated, never the leader itself.
 """
 
 import math
@@ -27,7 +32,9 @@ WORDS = (
 
 @dataclass(frozen=True)
 class Score:
-    """A trial's mean, corrected for the seeds it has, and its standard error (None: not known)."""
+    """A trial's mean, corrected for the seeds it has, and the standard error of a mean of as many
+    seeds (None for a single one): what other seeds would change.
+    """
 
     mean: float
     error: float | None
@@ -86,8 +93,13 @@ def effects(lines: Mapping[int, Line]) -> list[float]:
 
 
 def score(line: Line, seed_effects: Sequence[float]) -> Score:
-    """A trial's mean as if it had all seeds: the additive model of trials and seeds."""
-    values = [value - effect for value, effect in zip(line, seed_effects, strict=False)]
-    mean = math.fsum(values) / len(values)
-    error = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
+    """A trial's mean as if it had all seeds: the additive model of trials and seeds.
+
+    ``seed_effects``: of as many seeds as the line has, or more.
+    """
+    if not line or len(line) > len(seed_effects):
+        raise ValueError(f"line: given {len(line)} values, {len(seed_effects)} effects of seeds")
+    values = np.array(line, dtype=float)
+    mean = float(np.mean(values - seed_effects[: len(line)]))
+    error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
     return Score(mean, error, len(values))
