@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cal.data import Part
 from cal.model.fusion import Fusion
+from cal.model.looking import Rows
 
 
 @dataclass
@@ -50,6 +51,14 @@ class Stacked:
         columns = zip(*(part.inputs for part in parts), strict=True)
         inputs = tuple(torch.stack(column).to(device) for column in columns)
         return cls(inputs, torch.stack([part.labels for part in parts]).to(device))
+
+    def of_rows(self, rows: Rows) -> "Stacked":
+        """Some replicas alone."""
+        return Stacked(tuple(x[rows] for x in self.inputs), self.labels[rows])
+
+    def only(self, rows: Rows) -> "Stacked":
+        """Some replicas alone."""
+        return Stacked(tuple(x[rows] for x in self.inputs), self.labels[rows])
 
     def batch(self, index: Tensor) -> "Stacked":
         """Samples ``index`` [R, B] of each replica."""

@@ -34,9 +34,17 @@ class Probe(Protocol):
     labels: Tensor  # [R, B]
 
 
-Look = Callable[[Tensor, int | None, int], Probe]
-"""Evaluates the probe for coalition masks [S, M] on that many rotating samples (None: all), given
-how often it was looked at before."""
+class Look(Protocol):
+    """Evaluates the probe for coalition masks [S, M] on that many rotating samples (None: all),
+    given how often it was looked at before; of these replicas alone (None: of all).
+    """
+
+    def __call__(
+        self, masks: Tensor, samples: int | None, turn: int, rows: Sequence[int] | None = None
+    ) -> Probe:
+        """With R = len(rows)."""
+
+
 Mean = Callable[[Tensor], Tensor]
 """The mean of a tensor over data-parallel workers."""
 
@@ -45,7 +53,6 @@ class Joint:
     """No observation, no loss term, k = 1, no bottleneck."""
 
     slot: type[Deterministic] = Deterministic
-    apply = "gradient"  # what k scales: gradient or learning_rate
     noise = False  # whether N(0, std(g)^2) is added to each modality's gradient
 
     def __init__(self, configs: Sequence[Config]) -> None:
@@ -53,6 +60,7 @@ class Joint:
         self.configs = configs
         self.replicas, self.modalities = len(configs), len(configs[0].modalities)
         self.stochastic = [False] * self.replicas  # which replicas have a bottleneck
+        self.apply = ["gradient"] * self.replicas  # what k scales: gradient or learning_rate
         self.device = torch.device("cpu")
         self._ones = acceleration.ones(self.replicas, self.modalities)
 
