@@ -11,16 +11,35 @@ from torch import Tensor
 
 from cal.data import Part
 from cal.model.fusion import Fusion
-from cal.model.looking import Rows
+from cal.model.rows import ALL, Rows, indexed
 
 
 @dataclass
 class ProbeView:
-    """The probe as methods see it."""
+    """The probe as methods see it, of the replicas ``rows`` of a pack (None: of all)."""
 
-    logits: Tensor  # [R, S, K, B]
-    unimodal: Tensor  # [R, M, K, B]
+    fusion: Fusion
+    z: Tensor  # [R, M, B, Z]
+    heads: Tensor  # [R, M, B, K] logits
     labels: Tensor  # [R, B]
+    rows: Sequence[int] | None = None
+
+    @property
+    def unimodal(self) -> Tensor:
+        """[R, M, K, B]."""
+        return self.heads.transpose(-1, -2)
+
+    @torch.no_grad()
+    def coalitions(self, masks: Tensor) -> Tensor:
+        """[R, S, K, B] of masks [S, M]."""
+        rows = ALL if self.rows is None else indexed(self.rows, self.z.device)
+        return self.fusion.coalitions(self.z, masks, rows)
+
+    def only(self, rows: Sequence[int]) -> "ProbeView":
+        """Of fewer replicas of the pack."""
+        places = rows if self.rows is None else [self.rows.index(r) for r in rows]
+        own = indexed(places, self.z.device)
+        return ProbeView(self.fusion, self.z[own], self.heads[own], self.labels[own], rows)
 
 
 @dataclass

@@ -34,7 +34,8 @@ from cal.evaluate import check_part, evaluate, score
 from cal.losses import cross_entropies
 from cal.members import row, stacked
 from cal.model import network as networks
-from cal.model.looking import Looking, indexed
+from cal.model.looking import Looking
+from cal.model.rows import indexed
 from cal.modulation import factors, gradient_noise, split
 from cal.optim import Optimiser, learning_rate
 from cal.packed import check_pack
@@ -178,12 +179,8 @@ class Trainer:
         return loss.detach(), outputs.kl.detach()
 
     @torch.no_grad()
-    def _look(
-        self, masks: Tensor, samples: int | None, turn: int, rows: Sequence[int] | None = None
-    ) -> ProbeView:
-        """The probe under coalition masks [S, M], in evaluation mode, this worker's shard; of the
-        replicas ``rows`` alone.
-        """
+    def _look(self, samples: int | None, turn: int, rows: Sequence[int] | None = None) -> ProbeView:
+        """The probe in evaluation mode, this worker's shard; of the replicas ``rows`` alone."""
         self.network.eval()
         own = None if rows is None else indexed(rows, self.device)
         part = self.probe_part if own is None else self.probe_part.only(own)
@@ -193,9 +190,10 @@ class Trainer:
         index = (torch.arange(start, start + count, device=self.device) % total)[None]
         shard = self.group.shard(index, axis=1).expand(replicas, -1)
         probe = part if shard.shape[1] == total else part.batch(shard)
-        logits, unimodal = self.looking.of(own, probe.inputs, masks.to(self.device))
+        looking, inputs = self.looking, probe.inputs
+        z, heads = looking(inputs) if own is None else looking.of(own, inputs)
         self.network.train()
-        return ProbeView(logits, unimodal, probe.labels)
+        return ProbeView(self.network.fusion, z, heads, probe.labels, rows)
 
     def _epoch_records(self) -> tuple[Record, ...]:
         """What the epoch did, per replica; validated every ``validate_every`` epochs."""

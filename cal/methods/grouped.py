@@ -1,13 +1,15 @@
 """The metric of a pack whose runs measure W in unlike ways: one ``Metric`` for each kind.
 
-Each looks at its own steps, with its own coalitions, through its own rows of the network
-(``cal.model.looking``). What it finds is put back in the order of the replicas.
+Each looks at its own steps, with its own coalitions. Those that are due at one step look together:
+one pass through their rows of the network (``cal.model.looking``), of which each is handed its own.
+What they find is put back in the order of the replicas.
 
 Legend: R replicas, M modalities.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 import torch
@@ -34,6 +36,7 @@ class Grouped:
 
     def __init__(self, configs: Sequence[Config]) -> None:
         """``configs``: one per replica."""
+        self.replicas = len(configs)
         kinds = [kind(config) for config in configs]
         self.rows = [[r for r, k in enumerate(kinds) if k == own] for own in dict.fromkeys(kinds)]
         self.metrics = [_alike([configs[r] for r in rows]) for rows in self.rows]
@@ -41,24 +44,25 @@ class Grouped:
 
     def _ordered(self, parts: Iterable[Iterable[T]]) -> list[T]:
         """What each metric has of its replicas, in the order of the pack."""
-        found = {
-            r: value
-            for rows, part in zip(self.rows, parts, strict=True)
-            for r, value in zip(rows, part, strict=True)
-        }
-        return [found[r] for r in sorted(found)]
+        found = dict(zip(chain(*self.rows), chain.from_iterable(parts), strict=True))
+        return [found[r] for r in range(self.replicas)]
 
     def _stacked(self, parts: Iterable[Tensor]) -> Tensor:
         return torch.stack(self._ordered(parts))
 
     def observe(self, step: int, steps: int, look: Look, mean: Mean) -> None:
         """Each as it is due; W is another tensor only after one of them looked."""
-        before = [metric.weights for metric in self.metrics]
-        for rows, metric in zip(self.rows, self.metrics, strict=True):
-            metric.observe(step, steps, partial(look, rows=rows), mean)
-        now = [metric.weights for metric in self.metrics]
-        if any(new is not old for new, old in zip(now, before, strict=True)):
-            self.weights = self._stacked(now)
+        asked: dict[tuple[int | None, int], list[int]] = defaultdict(list)
+        for i, metric in enumerate(self.metrics):
+            if metric.due(step, steps):
+                asked[metric.asks()].append(i)
+        for (samples, turn), due in asked.items():
+            rows = sorted(r for i in due for r in self.rows[i])
+            probe = look(samples, turn, rows if len(rows) < self.replicas else None)
+            for i in due:
+                self.metrics[i].learn(probe.only(self.rows[i]), mean)
+        if asked:
+            self.weights = self._stacked(metric.weights for metric in self.metrics)
 
     def falling(self) -> Tensor:
         """Whether each modality's probe accuracy falls [R, M]."""

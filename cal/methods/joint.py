@@ -29,20 +29,26 @@ class Batch(Protocol):
 class Probe(Protocol):
     """What a method sees of the probe: logits per coalition and labels, nothing else."""
 
-    logits: Tensor  # [R, S, K, B]
-    unimodal: Tensor  # [R, M, K, B]
     labels: Tensor  # [R, B]
+
+    @property
+    def unimodal(self) -> Tensor:
+        """Logits of the unimodal heads [R, M, K, B]."""
+
+    def coalitions(self, masks: Tensor) -> Tensor:
+        """Logits [R, S, K, B] of coalitions, masks [S, M]."""
+
+    def only(self, rows: Sequence[int]) -> "Probe":
+        """Of these replicas of the pack, in rising order."""
 
 
 class Look(Protocol):
-    """Evaluates the probe for coalition masks [S, M] on that many rotating samples (None: all),
-    given how often it was looked at before; of these replicas alone (None: of all).
+    """Runs the network on that many rotating samples of the probe (None: all), given how often it
+    was looked at before; of these replicas alone, in rising order (None: of all).
     """
 
-    def __call__(
-        self, masks: Tensor, samples: int | None, turn: int, rows: Sequence[int] | None = None
-    ) -> Probe:
-        """With R = len(rows)."""
+    def __call__(self, samples: int | None, turn: int, rows: Sequence[int] | None = None) -> Probe:
+        """What was seen."""
 
 
 Mean = Callable[[Tensor], Tensor]

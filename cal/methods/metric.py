@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cal.config import Config
 from cal.mechanisms import coalitions, contribution
-from cal.methods.joint import Look, Mean
+from cal.methods.joint import Look, Mean, Probe
 from cal.rng import derived_seed, generators
 
 AVERAGES = ("information", "confidence", "accuracy", "best")
@@ -35,8 +35,21 @@ class UniformMetric:
         modalities = len(configs[0].modalities)
         self.weights = contribution.uniform(len(configs), modalities)
 
+    def due(self, step: int, steps: int) -> bool:
+        """Whether it looks at the probe before ``step`` of ``steps``: never."""
+        return False
+
+    def asks(self) -> tuple[int | None, int]:
+        """What it wants to look at, the first two arguments of a ``Look``."""
+        return None, 0
+
     def observe(self, step: int, steps: int, look: Look, mean: Mean) -> None:
-        """Nothing to see."""
+        """Look and learn, where it is due."""
+        if self.due(step, steps):
+            self.learn(look(*self.asks()), mean)
+
+    def learn(self, probe: Probe, mean: Mean) -> None:
+        """Nothing to learn."""
 
     def falling(self) -> Tensor:
         """Whether each modality's probe accuracy falls [R, M]: unknown, so no."""
@@ -82,15 +95,21 @@ class Metric(UniformMetric):
         self.best: Tensor | None = None
         self.updates = 0
 
-    def observe(self, step: int, steps: int, look: Look, mean: Mean) -> None:
-        """Update W every ``interval`` steps, after the first ``start`` part of the run."""
-        s = self.section
-        if step < s.start * steps or step % s.interval:
-            return
-        probe = look(self.game.masks, s.probe_batch, self.updates)
-        game = self.game.to(probe.logits.device)
+    def due(self, step: int, steps: int) -> bool:
+        """Every ``interval`` steps, after the first ``start`` part of the run."""
+        return step >= self.section.start * steps and step % self.section.interval == 0
+
+    def asks(self) -> tuple[int | None, int]:
+        """The samples of the probe, and the turn where they rotate."""
+        samples = self.section.probe_batch
+        return samples, 0 if samples is None else self.updates
+
+    def learn(self, probe: Probe, mean: Mean) -> None:
+        """Update W."""
+        s, game = self.section, self.game.to(probe.labels.device)
+        logits = probe.coalitions(game.masks)
         shares = {"unimodal": probe.unimodal, "labels": probe.labels}
-        info = contribution.information(s.information, logits=probe.logits, game=game, **shares)
+        info = contribution.information(s.information, logits=logits, game=game, **shares)
         trust = contribution.confidence(s.confidence, **shares)
         hits = (probe.unimodal.argmax(2) == probe.labels[:, None]).float().mean(-1)
         info, trust, hits = mean(torch.stack([info, trust, hits])).cpu()
