@@ -44,8 +44,9 @@ class Arm:
         self._running: dict[int, Trial] = {}
         self._ended: list[Trial] = []  # and not told yet
         self._scores: dict[int, list[Scores]] = {}  # of trials with a finished seed, by seed
-        self._lines: dict[int, list[float]] = {}  # their scalars
-        self._effects: dict[str, list[float]] = {}  # objective -> of the seeds, while they hold
+        self._race = racing.Race()  # of their scalars
+        self._effects = {o.name: racing.Effects() for o in rules.objectives}  # of the seeds
+        self._rungs: dict[tuple[int, int], list[list[float]]] = {}  # (rung, bracket) -> values
 
     @property
     def left(self) -> int:
@@ -66,8 +67,10 @@ class Arm:
         """Put back what the storage has; those that were under way begin again where they were, and
         those that had ended without being told are told by ``settle``.
         """
-        for kept in (self.trials, self._running, self._scores, self._lines, self._effects):
+        for kept in (self.trials, self._running, self._scores, self._rungs):
             kept.clear()
+        self._race = racing.Race()
+        self._effects = {o.name: racing.Effects() for o in self.rules.objectives}
         self._ended.clear()
         found = [(self._trial(stored), stored) for stored in self.study.stored()]
         for trial, stored in found:
@@ -80,6 +83,10 @@ class Arm:
         twin = trials.twin_of(stored.kept)
         trial.twin = None if twin is None else self.trials[twin]
         self._count(trial)
+        for run in trial.runs[:1]:
+            for rung in self.rules.scheduler.rungs(trial.number):
+                if run.status != "ready" and any(epoch == rung for epoch, _ in run.curve):
+                    self._rung(trial, rung).append(run.values(rung))
         if trial.status != "running":
             del self._running[trial.number]
             self._ended += [] if stored.told else [trial]
@@ -114,6 +121,10 @@ class Arm:
         value = intermediate(self.rules.objectives, record.metrics)
         if value is not None and (not run.curve or run.curve[-1][0] < record.epoch):
             run.curve.append((record.epoch, value))
+            first = run is run.trial.runs[0]
+            judged = first and record.epoch in self.rules.scheduler.rungs(run.trial.number)
+            if judged and record.epoch <= run.trial.goes_on:  # by a driver before this one
+                self._rung(run.trial, record.epoch).append(run.values(record.epoch))
         run.epoch = max(run.epoch, record.epoch)
         if record.epoch == run.until:
             run.status = "paused"
@@ -134,14 +145,7 @@ class Arm:
 
     def _judged(self, batch: Sequence[SeedRun], rung: int, bracket: int) -> list[SeedRun]:
         inside = {run.hash: run.values(rung) for run in batch}
-        before = [
-            other.values(rung)
-            for trial in self.trials.values()
-            for other in trial.runs[:1]
-            if self.rules.scheduler.bracket(trial.number) == bracket
-            and other.hash not in inside
-            and any(epoch == rung for epoch, _ in other.curve)
-        ]
+        before = self._rungs.setdefault((rung, bracket), [])
         alive = stopping.survivors(self.rules.scheduler.name, inside, before)
         there = [line[-1] for line in (*before, *inside.values())]
         stopped = []
@@ -158,7 +162,12 @@ class Arm:
                 place = place if math.isfinite(value) else "no number there"
                 self._end(run.trial, "stopped", f"stopped at epoch {rung}: {place}")
                 stopped.append(run)
+        before += inside.values()
         return stopped
+
+    def _rung(self, trial: Trial, rung: int) -> list[list[float]]:
+        """Values of all that were judged where this trial is."""
+        return self._rungs.setdefault((rung, self.rules.scheduler.bracket(trial.number)), [])
 
     def finished(self, run: SeedRun, metrics: Mapping[str, float]) -> None:
         """A run is complete: its trial gets another seed, or is told."""
@@ -182,7 +191,7 @@ class Arm:
         """Whether it gets another seed: it may be the best, or no other that has its seeds beats it
         in all objectives under them.
         """
-        if racing.contends(trial.number, self.lines()):
+        if self._race.contends(trial.number):
             return True
         objectives, seeds = self.rules.objectives, len(self._scores[trial.number])
         means = {n: _mean(line[:seeds]) for n, line in self._scores.items() if len(line) >= seeds}
@@ -242,17 +251,19 @@ class Arm:
     def _count(self, trial: Trial) -> None:
         """Put its finished seeds among those of the arm; those of a failed trial count nowhere."""
         line: list[Scores] = [run.scores for run in trial.line]
-        self._effects.clear()
         if line and trial.status != "failed":
             self._scores[trial.number] = line
-            self._lines[trial.number] = [scalar(self.rules.objectives, one) for one in line]
-        else:
-            self._scores.pop(trial.number, None)
-            self._lines.pop(trial.number, None)
+            self._race.put(trial.number, [scalar(self.rules.objectives, one) for one in line])
+            for name, effects in self._effects.items():
+                effects.put(trial.number, [one[name] for one in line])
+        elif self._scores.pop(trial.number, None) is not None:
+            self._race.remove(trial.number)
+            for effects in self._effects.values():
+                effects.remove(trial.number)
 
-    def lines(self) -> Mapping[int, list[float]]:
+    def lines(self) -> Mapping[int, racing.Line]:
         """Scalars of every trial that finished a seed, in the order of the seeds."""
-        return self._lines
+        return self._race.lines
 
     def compared(self) -> list[Trial]:
         """Complete trials under as many seeds as any has, so all under the same: among them are
@@ -274,16 +285,9 @@ class Arm:
         line = self._scores.get((trial.twin or trial).number, [])
         names = [o.name for o in self.rules.objectives] if line else []
         return {
-            name: racing.score([scores[name] for scores in line], self._effects_on(name))
+            name: racing.score([scores[name] for scores in line], self._effects[name].values())
             for name in names
         }
-
-    def _effects_on(self, name: str) -> list[float]:
-        """Of the seeds, on one objective."""
-        if name not in self._effects:
-            lines = {n: [one[name] for one in line] for n, line in self._scores.items()}
-            self._effects[name] = racing.effects(lines)
-        return self._effects[name]
 
     def means(self, trial: Trial) -> dict[str, float]:
         """The means of ``scored``."""

@@ -315,5 +315,5 @@ def test_no_value_that_is_no_number_reaches_a_sampler() -> None:
     number = one.ask().number
     with pytest.warns(UserWarning, match="nan"):
         one.tell(number, {"clean": math.nan})
-    assert optuna.trial.TrialState.FAIL == one.study.trials[0].state
+    assert one.study.trials[0].state == optuna.trial.TrialState.FAIL
     assert not one.stored()
