@@ -7,6 +7,7 @@ It decides by ``stopping`` and ``racing`` and keeps everything in the ``Study``;
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,8 @@ class Arm:
         self._ended: list[Trial] = []  # and not told yet
         self._scores: dict[int, list[Scores]] = {}  # of trials with a finished seed, by seed
         self._lines: dict[int, list[float]] = {}  # their scalars
+        self._rungs: dict[tuple[int, int], dict[str, list[float]]] = {}
+        """Bracket, rung -> hash of a first run that came there -> its values up to it."""
         self._effects: dict[str, list[float]] = {}  # objective -> of the seeds, while they hold
 
     @property
@@ -68,6 +71,7 @@ class Arm:
         """
         for kept in (self.trials, self._running, self._scores, self._lines, self._effects):
             kept.clear()
+        self._rungs.clear()
         self._ended.clear()
         found = [(self._trial(stored), stored) for stored in self.study.stored()]
         for trial, stored in found:
@@ -80,6 +84,9 @@ class Arm:
         twin = trials.twin_of(stored.kept)
         trial.twin = None if twin is None else self.trials[twin]
         self._count(trial)
+        for run in trial.runs[:1]:
+            for epoch, _ in run.curve:
+                self._arrived(run, epoch)
         if trial.status != "running":
             del self._running[trial.number]
             self._ended += [] if stored.told else [trial]
@@ -114,9 +121,17 @@ class Arm:
         value = intermediate(self.rules.objectives, record.metrics)
         if value is not None and (not run.curve or run.curve[-1][0] < record.epoch):
             run.curve.append((record.epoch, value))
+            self._arrived(run, record.epoch)
         run.epoch = max(run.epoch, record.epoch)
         if record.epoch == run.until:
             run.status = "paused"
+
+    def _arrived(self, run: SeedRun, epoch: int) -> None:
+        """Note a first run at its rung, for those that come there later."""
+        number, scheduler = run.trial.number, self.rules.scheduler
+        if run is run.trial.runs[0] and epoch in scheduler.rungs(number):
+            there = self._rungs.setdefault((scheduler.bracket(number), epoch), {})
+            there[run.hash] = run.values(epoch)
 
     def judge(self, runs: Iterable[SeedRun]) -> list[SeedRun]:
         """Runs of one pack that pause at their rungs: those that were stopped; the others are
@@ -134,16 +149,11 @@ class Arm:
 
     def _judged(self, batch: Sequence[SeedRun], rung: int, bracket: int) -> list[SeedRun]:
         inside = {run.hash: run.values(rung) for run in batch}
-        before = [
-            other.values(rung)
-            for trial in self.trials.values()
-            for other in trial.runs[:1]
-            if self.rules.scheduler.bracket(trial.number) == bracket
-            and other.hash not in inside
-            and any(epoch == rung for epoch, _ in other.curve)
-        ]
+        known = self._rungs.get((bracket, rung), {})
+        before = [line for key, line in known.items() if key not in inside]
         alive = stopping.survivors(self.rules.scheduler.name, inside, before)
-        there = [line[-1] for line in (*before, *inside.values())]
+        last = [line[-1] for line in (*before, *inside.values())]
+        there = sorted(-value for value in last if math.isfinite(value))
         stopped = []
         for run in batch:
             number, value = run.trial.number, inside[run.hash][-1]
@@ -154,7 +164,7 @@ class Arm:
                 run.until, run.status = self._next_rung(run.trial, rung), "ready"
             else:
                 run.status = "stopped"
-                place = f"{sum(other > value for other in there) + 1} of {len(there)} there"
+                place = f"{bisect_left(there, -value) + 1} of {len(there)} there"
                 place = place if math.isfinite(value) else "no number there"
                 self._end(run.trial, "stopped", f"stopped at epoch {rung}: {place}")
                 stopped.append(run)

@@ -129,9 +129,7 @@ class World:
     epoch of its checkpoint. ``trained``: (hash, epoch) -> how often.
     """
 
-    storage: optuna.storages.BaseStorage = field(
-        default_factory=optuna.storages.InMemoryStorage
-    )
+    storage: optuna.storages.BaseStorage = field(default_factory=optuna.storages.InMemoryStorage)
     rows: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, Mapping[str, float]] = field(default_factory=dict)
     variants: dict[str, str] = field(default_factory=dict)

@@ -350,4 +350,3 @@ def test_killed_with_the_storage_in_a_file(kind: str, die_at: int, tmp_path: Pat
     path = tmp_path / "study"
     where = str(path) if kind == "journal" else f"sqlite:///{path}"
     killed(die_at, storage=open_storage(where))
-
