@@ -7,6 +7,7 @@ It decides by ``stopping`` and ``racing`` and keeps everything in the ``Study``;
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,8 @@ class Arm:
         self._scores: dict[int, list[Scores]] = {}  # of trials with a finished seed, by seed
         self._race = racing.Race()  # of their scalars
         self._effects = {o.name: racing.Effects() for o in rules.objectives}  # of the seeds
-        self._rungs: dict[tuple[int, int], list[list[float]]] = {}  # (rung, bracket) -> values
+        self._rungs: dict[tuple[int, int], dict[str, list[float]]] = {}
+        """Bracket, rung -> hash of a first run that came there -> its values up to it."""
 
     @property
     def left(self) -> int:
@@ -84,9 +86,8 @@ class Arm:
         trial.twin = None if twin is None else self.trials[twin]
         self._count(trial)
         for run in trial.runs[:1]:
-            for rung in self.rules.scheduler.rungs(trial.number):
-                if run.status != "ready" and any(epoch == rung for epoch, _ in run.curve):
-                    self._rung(trial, rung).append(run.values(rung))
+            for epoch, _ in run.curve:
+                self._arrived(run, epoch)
         if trial.status != "running":
             del self._running[trial.number]
             self._ended += [] if stored.told else [trial]
@@ -121,13 +122,17 @@ class Arm:
         value = intermediate(self.rules.objectives, record.metrics)
         if value is not None and (not run.curve or run.curve[-1][0] < record.epoch):
             run.curve.append((record.epoch, value))
-            first = run is run.trial.runs[0]
-            judged = first and record.epoch in self.rules.scheduler.rungs(run.trial.number)
-            if judged and record.epoch <= run.trial.goes_on:  # by a driver before this one
-                self._rung(run.trial, record.epoch).append(run.values(record.epoch))
+            self._arrived(run, record.epoch)
         run.epoch = max(run.epoch, record.epoch)
         if record.epoch == run.until:
             run.status = "paused"
+
+    def _arrived(self, run: SeedRun, epoch: int) -> None:
+        """Note a first run at its rung, for those that come there later."""
+        number, scheduler = run.trial.number, self.rules.scheduler
+        if run is run.trial.runs[0] and epoch in scheduler.rungs(number):
+            there = self._rungs.setdefault((scheduler.bracket(number), epoch), {})
+            there[run.hash] = run.values(epoch)
 
     def judge(self, runs: Iterable[SeedRun]) -> list[SeedRun]:
         """Runs of one pack that pause at their rungs: those that were stopped; the others are
@@ -145,9 +150,11 @@ class Arm:
 
     def _judged(self, batch: Sequence[SeedRun], rung: int, bracket: int) -> list[SeedRun]:
         inside = {run.hash: run.values(rung) for run in batch}
-        before = self._rungs.setdefault((rung, bracket), [])
+        known = self._rungs.get((bracket, rung), {})
+        before = [line for key, line in known.items() if key not in inside]
         alive = stopping.survivors(self.rules.scheduler.name, inside, before)
-        there = [line[-1] for line in (*before, *inside.values())]
+        last = [line[-1] for line in (*before, *inside.values())]
+        there = sorted(-value for value in last if math.isfinite(value))
         stopped = []
         for run in batch:
             number, value = run.trial.number, inside[run.hash][-1]
@@ -158,16 +165,11 @@ class Arm:
                 run.until, run.status = self._next_rung(run.trial, rung), "ready"
             else:
                 run.status = "stopped"
-                place = f"{sum(other > value for other in there) + 1} of {len(there)} there"
+                place = f"{bisect_left(there, -value) + 1} of {len(there)} there"
                 place = place if math.isfinite(value) else "no number there"
                 self._end(run.trial, "stopped", f"stopped at epoch {rung}: {place}")
                 stopped.append(run)
-        before += inside.values()
         return stopped
-
-    def _rung(self, trial: Trial, rung: int) -> list[list[float]]:
-        """Values of all that were judged where this trial is."""
-        return self._rungs.setdefault((rung, self.rules.scheduler.bracket(trial.number)), [])
 
     def finished(self, run: SeedRun, metrics: Mapping[str, float]) -> None:
         """A run is complete: its trial gets another seed, or is told."""

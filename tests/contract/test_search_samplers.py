@@ -7,7 +7,7 @@ import pytest
 from cal.config import ConfigError
 from search_spaces.samplers import SAMPLERS, STARTUP, make_sampler
 from search_spaces.storage import Study
-from tests.contract.synthetic import SPACE, World, base, dimensions
+from tests.contract.synthetic import World
 from tests.contract.test_search_storage import study
 
 SEVERAL = [name for name, choice in SAMPLERS.items() if choice.several]
@@ -104,5 +104,3 @@ def test_bad_choices_in_one_line(name: str, objectives: int, message: str) -> No
 
 def test_every_sampler_has_words_for_a_report() -> None:
     assert all(len(choice.words) > 5 for choice in SAMPLERS.values())
-    assert dimensions(SPACE)[2].when
-    assert base().evaluate.part == "select"

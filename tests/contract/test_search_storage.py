@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import TrialState
@@ -315,5 +314,5 @@ def test_no_value_that_is_no_number_reaches_a_sampler() -> None:
     number = one.ask().number
     with pytest.warns(UserWarning, match="nan"):
         one.tell(number, {"clean": math.nan})
-    assert one.study.trials[0].state == optuna.trial.TrialState.FAIL
+    assert one.study.trials[0].state == TrialState.FAIL
     assert not one.stored()

@@ -229,8 +229,9 @@ def arms_of(search: Search, *lines: dict[int, list[float]]) -> list[Any]:
 
 def test_finalists_are_the_best_by_the_select_part_alone() -> None:
     search = searching()
-    main, joint = {0: [0.8, 0.8], 1: [0.9, 0.9], 2: [0.95]}, {0: [0.7, 0.7], 4: [0.8, 0.8]}
-    arms = arms_of(search, main, joint)
+    arms = arms_of(
+        search, {0: [0.8, 0.8], 1: [0.9, 0.9], 2: [0.95]}, {0: [0.7, 0.7], 4: [0.8, 0.8]}
+    )
     found = finalists(search, arms, most=2)
     assert [(one.name, one.rank) for one in found] == [
         ("acceleration #1", 1),

@@ -71,7 +71,10 @@ def test_how_runs_are_compared_cannot_be_searched(tmp_path: Path, field: str) ->
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scheduler": "ahsa"}, "--scheduler: given 'ahsa'; allowed: asha, hyperband, median"),
+        (
+            {"scheduler": "ahsa"},
+            "--scheduler: given 'ahsa'; allowed: asha, hyperband, median, none",
+        ),
         ({"against": ["jiont"]}, "--against: given 'jiont'; allowed: joint, "),
         ({"name": "a/b"}, "--name: given 'a/b'; allowed: letters"),
         ({"objectives": ["speed"]}, "--objective: given 'speed'; allowed: each once of clean"),
