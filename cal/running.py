@@ -17,6 +17,7 @@ from cal.trainer import State, Trainer
 
 Build = Callable[[Sequence[Config]], Trainer]
 Keyed = tuple[str, Record]
+ATTEMPTS = 4  # of a run whose worker died
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,13 @@ def device_of(gpus: float) -> str:
     """
     if not ray.get_gpu_ids():
         return "cpu"
-    if gpus < 1:
-        torch.cuda.set_per_process_memory_fraction(gpus)
+    _keep_to(gpus)
     return "cuda"
+
+
+def _keep_to(gpus: float) -> None:
+    if 0 < gpus < 1:
+        torch.cuda.set_per_process_memory_fraction(gpus)
 
 
 def _in_worker(jobs: Sequence[Job], gpus: float) -> Iterator[list[Keyed]]:
@@ -72,6 +76,11 @@ def _in_worker(jobs: Sequence[Job], gpus: float) -> Iterator[list[Keyed]]:
         if "out of memory" in str(error) or "allocate memory" in str(error):  # CUDA, CPU
             raise MemoryError(str(error).splitlines()[0]) from error
         raise
+
+
+def worker_records(job: Job, *, gpus: float = 0.0) -> Iterator[list[Keyed]]:
+    """One run in this process, a worker of Ray. Raises ``MemoryError`` for any lack of memory."""
+    yield from _in_worker([job], gpus)
 
 
 def stream(jobs: Sequence[Job], *, gpus: float = 0.0) -> Any:
@@ -151,7 +160,7 @@ def _trainer(
     resources = {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})
     return TorchTrainer(
         _loop,
-        train_loop_config={"job": job, "channel": channel},
+        train_loop_config={"job": job, "channel": channel, "gpus": gpus},
         scaling_config=ScalingConfig(
             num_workers=workers, use_gpu=gpus > 0, resources_per_worker=resources
         ),
@@ -169,6 +178,7 @@ def _loop(settings: dict[str, Any]) -> None:
     group = Group(context.get_world_rank(), context.get_world_size())
     torch.set_num_threads(1)
     device = get_device()
+    _keep_to(settings["gpus"])
     wrap = _distributed if group.world > 1 else None
     build = partial(Trainer, device=str(device), group=group, wrap=wrap)
     for batch in flushed(resumable([job], build, group=group)):
