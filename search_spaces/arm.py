@@ -45,10 +45,10 @@ class Arm:
         self._running: dict[int, Trial] = {}
         self._ended: list[Trial] = []  # and not told yet
         self._scores: dict[int, list[Scores]] = {}  # of trials with a finished seed, by seed
-        self._lines: dict[int, list[float]] = {}  # their scalars
+        self._race = racing.Race()  # of their scalars
+        self._effects = {o.name: racing.Effects() for o in rules.objectives}  # of the seeds
         self._rungs: dict[tuple[int, int], dict[str, list[float]]] = {}
         """Bracket, rung -> hash of a first run that came there -> its values up to it."""
-        self._effects: dict[str, list[float]] = {}  # objective -> of the seeds, while they hold
 
     @property
     def left(self) -> int:
@@ -69,9 +69,10 @@ class Arm:
         """Put back what the storage has; those that were under way begin again where they were, and
         those that had ended without being told are told by ``settle``.
         """
-        for kept in (self.trials, self._running, self._scores, self._lines, self._effects):
+        for kept in (self.trials, self._running, self._scores, self._rungs):
             kept.clear()
-        self._rungs.clear()
+        self._race = racing.Race()
+        self._effects = {o.name: racing.Effects() for o in self.rules.objectives}
         self._ended.clear()
         found = [(self._trial(stored), stored) for stored in self.study.stored()]
         for trial, stored in found:
@@ -192,7 +193,7 @@ class Arm:
         """Whether it gets another seed: it may be the best, or no other that has its seeds beats it
         in all objectives under them.
         """
-        if racing.contends(trial.number, self.lines()):
+        if self._race.contends(trial.number):
             return True
         objectives, seeds = self.rules.objectives, len(self._scores[trial.number])
         means = {n: _mean(line[:seeds]) for n, line in self._scores.items() if len(line) >= seeds}
@@ -252,17 +253,19 @@ class Arm:
     def _count(self, trial: Trial) -> None:
         """Put its finished seeds among those of the arm; those of a failed trial count nowhere."""
         line: list[Scores] = [run.scores for run in trial.line]
-        self._effects.clear()
         if line and trial.status != "failed":
             self._scores[trial.number] = line
-            self._lines[trial.number] = [scalar(self.rules.objectives, one) for one in line]
-        else:
-            self._scores.pop(trial.number, None)
-            self._lines.pop(trial.number, None)
+            self._race.put(trial.number, [scalar(self.rules.objectives, one) for one in line])
+            for name, effects in self._effects.items():
+                effects.put(trial.number, [one[name] for one in line])
+        elif self._scores.pop(trial.number, None) is not None:
+            self._race.remove(trial.number)
+            for effects in self._effects.values():
+                effects.remove(trial.number)
 
-    def lines(self) -> Mapping[int, list[float]]:
+    def lines(self) -> Mapping[int, racing.Line]:
         """Scalars of every trial that finished a seed, in the order of the seeds."""
-        return self._lines
+        return self._race.lines
 
     def compared(self) -> list[Trial]:
         """Complete trials under as many seeds as any has, so all under the same: among them are
@@ -284,16 +287,9 @@ class Arm:
         line = self._scores.get((trial.twin or trial).number, [])
         names = [o.name for o in self.rules.objectives] if line else []
         return {
-            name: racing.score([scores[name] for scores in line], self._effects_on(name))
+            name: racing.score([scores[name] for scores in line], self._effects[name].values())
             for name in names
         }
-
-    def _effects_on(self, name: str) -> list[float]:
-        """Of the seeds, on one objective."""
-        if name not in self._effects:
-            lines = {n: [one[name] for one in line] for n, line in self._scores.items()}
-            self._effects[name] = racing.effects(lines)
-        return self._effects[name]
 
     def means(self, trial: Trial) -> dict[str, float]:
         """The means of ``scored``."""

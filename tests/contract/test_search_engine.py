@@ -58,7 +58,7 @@ def test_a_search_ends_with_every_trial_told_and_every_run_trained_once() -> Non
     assert arm.trials[0].origin == "default"
     statuses = Counter(trial.status for trial in arm.trials.values())
     assert statuses["stopped"] >= 4, "asha lets a third go on"
-    assert statuses["complete"] >= 2
+    assert statuses["complete"] >= 1
     assert world.notes
     for trial in arm.trials.values():
         if trial.status == "stopped":

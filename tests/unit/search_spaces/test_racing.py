@@ -10,6 +10,8 @@ from scipy import stats
 
 from search_spaces.racing import (
     ALPHA,
+    Effects,
+    Race,
     Score,
     contends,
     effects,
@@ -187,3 +189,25 @@ def test_a_trial_as_good_as_the_leader_is_rarely_dropped() -> None:
 def test_the_rule_in_words() -> None:
     assert "at most 3 seeds" in words(3)
     assert "90% bound" in words(3)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5).map(float), st.booleans())))
+def test_a_race_kept_up_is_the_race_counted_anew(moves: list[tuple[int, float, bool]]) -> None:
+    """Trials get seeds, or are removed; after every move both say the same."""
+    race, lines = Race(), dict[int, list[float]]()
+    kept = Effects()
+    for number, value, gone in moves:
+        if gone:
+            lines.pop(number, None)
+            race.remove(number)
+            kept.remove(number)
+        elif len(lines.get(number, [])) < 3:
+            lines[number] = [*lines.get(number, []), value]
+            race.put(number, lines[number])
+            kept.put(number, lines[number])
+        assert race.leader == leader(lines)
+        assert race.lines == lines
+        for one in lines:
+            assert race.contends(one) == contends(one, lines)
+        if any(len(line) == len(kept.values()) for line in lines.values()):
+            assert kept.values() == pytest.approx(effects(lines))
