@@ -55,19 +55,19 @@ class Clerk:
     ) -> None:
         self.arms, self.book, self.parameters = tuple(arms), book, parameters
         self._arms = {arm.name: arm for arm in arms}
-        self._first: dict[str, Trial] = {}  # hash of a first run -> the trial that it belongs to
+        self._first: dict[tuple[str, str], Trial] = {}  # arm, hash of a first run -> whose it is
         for arm in arms:
             for trial in arm.trials.values():
                 if trial.runs:
-                    self._first[trial.runs[0].hash] = trial
+                    self._first[trial.arm, trial.runs[0].hash] = trial
 
     def begin(self, trial: Trial, *, to_end: bool = False) -> SeedRun | None:
-        """Its first run, to its next rung or ``to_end``; none where another trial is the same
-        computation.
+        """Its first run, to its next rung or ``to_end``; none where another trial of its arm is the
+        same computation. Arms are judged each for itself: what they share are finished runs.
         """
         self.book.asked(trial)
         run = self.arm(trial).begin(trial, to_end=to_end)
-        other = self._first.setdefault(run.hash, trial)
+        other = self._first.setdefault((trial.arm, run.hash), trial)
         if other is trial:
             return run
         trial.runs.clear()
@@ -101,10 +101,7 @@ class Clerk:
                 for trial in arm.running:
                     if trial.twin is not None and trial.twin.status != "running":
                         arm.mirror(trial)
-            ended = [(arm, trial) for arm in self.arms for trial in arm.settle()]
-            for arm, trial in ended:
-                self.book.told(trial, arm.scored(trial))
-            if not ended:
+            if not any([arm.settle(self.book.told) for arm in self.arms]):
                 return
 
     def arm(self, trial: Trial) -> Arm:

@@ -45,7 +45,8 @@ class Packing:
     """How many runs to train together, and how many trials to have under way.
 
     ``target``, ``largest``: of a pack. ``trials``: under way at most; more fill packs better, fewer
-    let the sampler learn more often.
+    let the sampler learn more often. ``places``: packs that are trained at a time, over which runs
+    are spread; 0: as many as the pool has room for.
     """
 
     target: int
@@ -53,6 +54,7 @@ class Packing:
     trials: int
     folder: str
     every_s: float = 5.0
+    places: int = 0
 
 
 class Engine:
@@ -96,11 +98,9 @@ class Engine:
 
     def _fill(self) -> None:
         """Ask for as many trials as may be under way, and give packs of what is ready."""
-        while self._asked():
+        while self._asked() or self._known():
             pass
-        ready = [run for run in self._ready() if not self.clerk.found(run)]
-        self.clerk.settle()
-        for jobs in self._packed(ready)[: self.pool.room]:
+        for jobs in self._packed(self._ready())[: self.pool.room]:
             for run in jobs:
                 run.status = "working"
                 self._working[run.hash] = run
@@ -127,15 +127,22 @@ class Engine:
         return asked > 0
 
     def _ready(self) -> list[SeedRun]:
-        """Runs that wait for a worker: those that are furthest come first."""
-        found = [
-            run
-            for arm in self.arms
-            for trial in arm.running
-            for run in trial.runs
-            if run.status == "ready"
-        ]
-        return sorted(found, key=lambda run: (-len(run.trial.runs), -run.epoch))
+        """Runs that wait for a worker, those that are furthest first. The same run of another arm
+        waits while one is under way.
+        """
+        runs = [run for arm in self.arms for trial in arm.running for run in trial.runs]
+        under_way = {run.hash for run in runs if run.status in ("working", "paused")}
+        found: dict[str, SeedRun] = {}
+        waiting = [run for run in runs if run.status == "ready" and run.hash not in under_way]
+        for run in sorted(waiting, key=lambda run: (-len(run.trial.runs), -run.epoch)):
+            found.setdefault(run.hash, run)
+        return list(found.values())
+
+    def _known(self) -> bool:
+        """Take what an earlier driver or another arm finished; whether there was any."""
+        found = [run for run in self._ready() if self.clerk.found(run)]
+        self.clerk.settle()
+        return bool(found)
 
     def _packed(self, runs: Sequence[SeedRun]) -> list[list[SeedRun]]:
         """Packs of runs that fit together and stand at the same epoch, spread over free workers."""
@@ -146,7 +153,7 @@ class Engine:
             if alone(members[0].config) is not None:
                 found += [[run] for run in members]
                 continue
-            each = math.ceil(len(members) / max(1, self.pool.room))
+            each = math.ceil(len(members) / max(1, self.packing.places or self.pool.room))
             target = max(1, min(self.packing.target, each))
             parts = packs([r.config for r in members], target=target, largest=self.packing.largest)
             found += [[members[i] for i in part] for part in parts]
