@@ -120,6 +120,7 @@ def train_records(job: Job, *, workers: int, gpus: float = 0.0) -> Iterator[list
     # handler must not stay behind.
     fit = ray.remote(num_cpus=0, max_retries=0, max_calls=1)(_fit)
     ended = fit.remote(job, channel, workers, gpus)
+    stopped = False
     last: list[list[Keyed]] = []  # said when the group has given back its places
     try:
         while not ray.wait([ended], timeout=0)[0] or not channel.empty():
@@ -134,9 +135,12 @@ def train_records(job: Job, *, workers: int, gpus: float = 0.0) -> Iterator[list
         if not last:
             ray.get(ended)
         yield from last
+    except GeneratorExit:  # Ctrl-C waits for nothing
+        stopped = ray.is_initialized()
+        raise
     finally:
         channel.shutdown(force=True)  # which ends the fit
-        if not ray.wait([ended], timeout=ABORT_S)[0]:
+        if stopped and not ray.wait([ended], timeout=ABORT_S)[0]:
             ray.cancel(ended, force=True)
 
 
