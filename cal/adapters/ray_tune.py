@@ -3,8 +3,10 @@ schedulers. What a trial is and what becomes of it is the ``Search``'s.
 """
 
 import logging
+import math
 import os
 import tempfile
+import time
 import traceback
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +25,7 @@ os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")  # paths of checkpoints may
 
 from cal.adapters import ray_train  # noqa: E402
 from cal.adapters.ray_backend import Backend, data_parallel, places  # noqa: E402
-from cal.records import Failure, Record  # noqa: E402
+from cal.records import Epoch, Failure, Record  # noqa: E402
 from cal.running import Job, Keyed  # noqa: E402
 
 from ray import tune  # noqa: E402  isort: skip  authentication (ray_cluster) comes before Ray
@@ -106,8 +108,8 @@ def run(search: Search, backend: Backend) -> None:
     """Run all trials of a search. Raises what the search raised; Ctrl-C is passed on."""
     if not search.left:
         return
-    searcher = _Optuna(search, backend)
     scheduler = _Scheduler(search, Judge.of(search))
+    searcher = _Optuna(search, backend, scheduler)
     group = backend.name == "ray-train"
     needs = {"cpu": 1.0, "gpu": backend.gpus or 0.0}
     if group:  # its workers have CPUs and GPUs of their own; Ray refuses to place nothing
@@ -161,7 +163,7 @@ class _Optuna(OptunaSearch):
     which knows seeds.
     """
 
-    def __init__(self, search: Search, backend: Backend) -> None:
+    def __init__(self, search: Search, backend: Backend, scheduler: "_Scheduler") -> None:
         study = search.study
         super().__init__(
             _number,
@@ -174,6 +176,7 @@ class _Optuna(OptunaSearch):
         self.search = search
         self.workers = data_parallel(backend) if backend.name == "ray-train" else None
         self.gpus = backend.gpus or 0.0
+        self.scheduler = scheduler
 
     def suggest(self, trial_id: str) -> Any:
         """The work of a trial; None: not now."""
@@ -183,9 +186,16 @@ class _Optuna(OptunaSearch):
             self.search.adopt(self._ot_trials.pop(trial_id))
             found = self.search.waiting()
         if found is None:
-            return None if self.search.busy else Searcher.FINISHED
+            return None if self.search.busy or self._ending() else Searcher.FINISHED
         number, jobs = found
         return {WORK: Work(number, tuple(jobs), self.workers, self.gpus)}
+
+    def _ending(self) -> bool:
+        """Whether a worker group that was stopped may still be giving back its places: at its end
+        Tune kills what takes longer than 10 s, and the places would be lost.
+        """
+        since = time.monotonic() - self.scheduler.stopped_at
+        return self.workers is not None and since < ray_train.ABORT_S
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """The scheduler has it."""
@@ -259,6 +269,7 @@ class _Scheduler(schedulers.FIFOScheduler):
         super().__init__()
         self.search, self.judge = search, judge
         self.error: Exception | None = None
+        self.stopped_at = -math.inf  # when a trial was last stopped in mid-run
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """Metric and mode are the judge's."""
@@ -272,7 +283,11 @@ class _Scheduler(schedulers.FIFOScheduler):
                 self.search.take(number, key, record, self.judge.stops)
                 for key, record in result[RECORDS]
             )
-        return self.CONTINUE if goes_on else self.STOP
+        if goes_on:
+            return self.CONTINUE
+        if isinstance(result[RECORDS][-1][1], Epoch):
+            self.stopped_at = time.monotonic()
+        return self.STOP
 
     def on_trial_error(self, controller: Any, trial: Any) -> None:
         """Its process died or ran out of memory: what raises otherwise is a record."""

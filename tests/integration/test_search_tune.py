@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cal.adapters import ray_cluster, ray_sizing, ray_tune
+from cal.adapters import ray_cluster, ray_sizing, ray_train, ray_tune
 from cal.adapters.ray_backend import Backend
 from cal.records import Epoch, Result
 from cal.running import Job, resumable
@@ -98,7 +98,7 @@ def workers() -> list[int]:
 
 
 def test_workers_killed_with_9_are_no_failure_and_resume(tmp_path: Path) -> None:
-    config = small(train={"epochs": 120, "validate_every": 3})
+    config = small(train={"epochs": 60, "validate_every": 3})
     arm, notes = searched([0.05, 0.1], config=config), Killer()
     run(arm, notes, tmp_path)
     assert notes.done_so
@@ -147,6 +147,17 @@ def test_a_worker_group_of_ray_train_trains_a_trial(tmp_path: Path) -> None:
     run(arm, notes, tmp_path, GROUP)
     assert notes.ended == [(0, "complete")]
     assert arm.trials[0].runs[0].scores["clean"] == alone(arm, 0, tmp_path / "other")
+
+
+def test_a_worker_group_that_is_stopped_gives_back_its_places(tmp_path: Path) -> None:
+    """Or the next trial would wait for ever."""
+    config = small(train={"epochs": 5000, "validate_every": 1000})
+    records = ray_train.train_records(Job(config, "stopped", str(tmp_path)), workers=2)
+    assert isinstance(next(records)[0][1], Epoch)
+    records.close()
+    assert ray.available_resources()["CPU"] == 2
+    groups = ray.util.placement_group_table().values()
+    assert {group["state"] for group in groups} == {"REMOVED"}
 
 
 def judge_of(name: Name, past: Sequence[tuple[int, int, float]] = ()) -> ray_tune.Judge:
