@@ -22,6 +22,8 @@ from search_spaces.stopping import Scheduler
 from search_spaces.storage import Stored, Study
 from search_spaces.trials import SeedRun, Trial
 
+DEFAULT = "default"  # origin of the configuration itself, which is never stopped early
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -156,6 +158,8 @@ class Arm:
         known = self._rungs.get((bracket, rung), {})
         before = [line for key, line in known.items() if key not in inside]
         alive = stopping.survivors(self.rules.scheduler.name, inside, before)
+        kept = [run for run in batch if run.trial.origin == DEFAULT]  # what all is held to
+        alive |= {run.hash for run in kept if math.isfinite(inside[run.hash][-1])}
         last = [line[-1] for line in (*before, *inside.values())]
         there = sorted(-value for value in last if math.isfinite(value))
         stopped = []
@@ -257,7 +261,7 @@ class Arm:
 
     def guess(self) -> dict[str, float]:
         """What a failed trial counts as."""
-        default = next((t for t in self.trials.values() if t.origin == "default"), None)
+        default = next((t for t in self.trials.values() if t.origin == DEFAULT), None)
         known = (self.means(default) if default else {}) or self._worst()
         return guesses(self.rules.objectives, classes=self.rules.classes, default=known)
 

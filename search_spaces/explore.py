@@ -52,7 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Place(search, options) as place:
             place.explore(arms, ledger)
             found, confirmed = place.confirm(arms, ledger)
-            tree = told(search, arms, ledger, found, confirmed, warm, begun=begun, out=out)
+            words = place.stopping()
+            tree = told(
+                search, arms, ledger, found, confirmed, warm, begun=begun, out=out, stopping=words
+            )
         pages = ledger.view()
     return shown(tree, pages, out)
 
@@ -130,6 +133,16 @@ class Place:
             cli.say(f"backend {chosen.name} ({chosen.why}), {gpus:g} GPUs a worker")
             self._backend = chosen
         return self._backend
+
+    def stopping(self) -> str:
+        """What stops early, in words: on Ray Tune it is Tune's own scheduler."""
+        from cal.adapters.ray_backend import LARGE
+        from search_spaces import tuned
+
+        large = any(arm.base.model.encoder in LARGE for arm in self.search.arms)
+        name = self.options.backend
+        packed = name == "packed" or (name == "auto" and not large)
+        return self.search.scheduler.words if packed else tuned.words(self.search.scheduler)
 
     def explore(self, arms: Sequence["Arm"], ledger: "Ledger") -> None:
         """All trials that the storage lacks."""
@@ -257,6 +270,7 @@ def told(
     *,
     begun: float,
     out: Path,
+    stopping: str,
 ) -> Tree:
     """Everything that tells of the search: report, best.yaml, the ledger's report run."""
     from evidence.writing import provenance_of, write_files
@@ -277,6 +291,7 @@ def told(
         rows=rows,
         provenance=provenance_of(command=words, git=[ledger.git]),
         wall_s=time.monotonic() - begun,
+        stopping=f"{stopping}; the default configuration is never stopped",
     )
     cli.say("which fields matter, and the report")
     tree = understood(tree)

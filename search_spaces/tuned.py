@@ -11,7 +11,7 @@ from cal.config import Config
 from cal.records import Epoch, Failure, Record
 from cal.running import ATTEMPTS, Job
 from search_spaces import stopping
-from search_spaces.arm import Arm
+from search_spaces.arm import DEFAULT, Arm
 from search_spaces.clerk import Book, Clerk
 from search_spaces.stopping import Scheduler
 from search_spaces.trials import ENDED, SeedRun, Trial
@@ -152,7 +152,7 @@ class Search:
     def _judge(self, run: SeedRun, stops: Stops) -> None:
         """A new point of a first run. One that was let go on by an earlier driver goes on."""
         (epoch, value), number = run.curve[-1], run.trial.number
-        stopped = stops(number, epoch, value)
+        stopped = stops(number, epoch, value) and run.trial.origin != DEFAULT
         if epoch > run.trial.goes_on:
             self.arm.decided(run, stops=stopped)
             if stopped:
