@@ -1,6 +1,7 @@
 """What Ray Tune asks of a search and tells it, without Ray: trials, runs, when it ends."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from cal.running import ATTEMPTS, Job
 from search_spaces import stopping, tuned
 from search_spaces.arm import Arm
 from search_spaces.clerk import Clerk
+from search_spaces.storage import open_storage
 from tests.searching import Notes, searched
 
 EPOCHS = 6
@@ -211,15 +213,37 @@ def test_the_rule_is_told_what_ran_before() -> None:
     ]
 
 
-def test_two_arms_tell_each_other_of_twins() -> None:
-    """The second arm's trial is the first's."""
+def test_a_run_that_two_arms_share_is_trained_once() -> None:
     arms, notes = [searched([0.05], name=name) for name in ("main", "other")], Notes()
     clerk = Clerk(arms, notes)
     for arm in arms:
         drive(tuned.Search(arm, clerk, folder="nowhere"))
     assert notes.begun == [(0, 1000)]
-    assert arms[1].trials[0].reason == "the same computation as main 0"
-    assert arms[1].study.study.best_value == pytest.approx(0.9)
+    assert [arm.study.study.best_value for arm in arms] == pytest.approx([0.9, 0.9])
+
+
+def test_the_default_configuration_is_never_stopped() -> None:
+    arm, notes = searched([], trials=1), Notes()
+    arm.study.suggest_first({"optim.lr": 0.0001}, origin="default")
+    drive(search_of(arm, notes), lambda number, epoch, value: True)
+    assert notes.ended == [(0, "complete")]
+
+
+def test_a_trial_that_was_in_its_race_goes_on_with_its_next_seed(tmp_path: Path) -> None:
+    """The storage has the seeds that an earlier driver finished."""
+    place = str(tmp_path / "search.log")
+    first = searched([0.05], seeds=3, storage=open_storage(place))
+    search, notes = search_of(first, Notes()), Notes()
+    given = following(search)
+    assert given is not None
+    number, jobs = given
+    for record in trained(jobs[0]):
+        assert search.take(number, jobs[0].key, record, never)
+
+    second = searched([0.05], seeds=3, storage=open_storage(place))
+    drive(search_of(second, notes))
+    assert notes.begun == [(0, 1001), (0, 1002)]
+    assert len(second.trials[0].line) == 3
 
 
 @pytest.mark.parametrize("name", stopping.NAMES)
