@@ -67,13 +67,14 @@ def test_seeds_are_for_contenders_and_what_diverges_is_recorded(
 
 
 class Killer(Notes):
-    """Ends something once, when trial 0 has trained three epochs."""
+    """Ends something once, when trial 0 has trained ``after`` epochs."""
 
     done_so = False
+    after = 3
 
     def epoch(self, run: SeedRun, record: Epoch) -> None:
         super().epoch(run, record)
-        if (run.trial.number, record.epoch) == (0, 3) and not self.done_so:
+        if (run.trial.number, record.epoch) == (0, self.after) and not self.done_so:
             self.done_so = True
             self.end()
 
@@ -112,6 +113,8 @@ class Away(RuntimeError):
 
 
 class Leaver(Killer):
+    after = 1
+
     def end(self) -> None:
         raise Away("the driver ends here")
 
