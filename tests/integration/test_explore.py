@@ -120,7 +120,7 @@ def test_a_second_driver_is_refused_in_one_line(home: Path, tmp_path: Path) -> N
         assert "another driver is at work on it" in second.stderr.strip().splitlines()[-1]
     finally:
         first.kill()
-        first.wait()
+        first.communicate()
 
 
 @pytest.mark.parametrize(
