@@ -57,6 +57,12 @@ def function(config: dict[str, Any]) -> None:
     ray.tune.report({"accuracy": scored(config["values"])})
 
 
+def ask(trial: Any) -> dict[str, Any]:
+    """A define-by-run space, as OptunaSearch takes it; Tune wants to pickle it."""
+    base = parse(read_yaml(CONFIGS / "hw20.yaml"))
+    return {"values": suggested(trial, read_space(SPACE).dimensions, base)}
+
+
 class Reused(ray.tune.Trainable):  # type: ignore[misc]
     """A class trainable, whose process goes on to the next trial."""
 
@@ -76,11 +82,6 @@ class Reused(ray.tune.Trainable):  # type: ignore[misc]
 
 def tuned(trials: int, *, reuse: bool) -> float:
     """Seconds of a search on a cluster that is there."""
-    base, space = parse(read_yaml(CONFIGS / "hw20.yaml")), read_space(SPACE)
-
-    def ask(trial: Any) -> dict[str, Any]:
-        return {"values": suggested(trial, space.dimensions, base)}
-
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
         results = ray.tune.Tuner(
