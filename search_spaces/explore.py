@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from search_spaces.confirm import Finalist
 
 STUDY = "search/{}"
+ON_CPU, ON_GPU = 8, 64  # trials under way for each place: a GPU's packs are faster the larger
 Tree = dict[str, Any]
 
 
@@ -187,7 +188,8 @@ class Place:
         cli.say(f"packs of {size.target} to {size.largest}: {size.why}")
         places = ray_backend.places(backend)
         all_trials = sum(arm.most for arm in arms)
-        few = max(2 * places, min(8 * places, all_trials // 10))
+        each = ON_GPU if backend.gpus else ON_CPU
+        few = max(2 * places, min(each * places, all_trials // 10))
         under_way = self.options.batch or few
         packing = Packing(
             size.target,

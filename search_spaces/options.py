@@ -96,7 +96,7 @@ def parser() -> argparse.ArgumentParser:
         type=cli.count,
         metavar="N",
         help="trials under way at most: more fill packs better, fewer let the sampler learn more "
-        "often (8 for each place, at most a tenth of all)",
+        "often (8 for each core, 64 for each GPU, at most a tenth of all)",
     )
     p.add_argument("--dry-run", action="store_true", help="print what would be searched, and stop")
     p.add_argument("assignments", nargs="*", metavar="FIELD=VALUE", help="changes of the base")
