@@ -222,24 +222,23 @@ def test_a_rotating_probe_shows_every_sample(interval: int, size: int) -> None:
 
 def test_the_probe_is_looked_at_without_gradient_or_noise() -> None:
     trainer = Trainer([config("cal")])
-    view = trainer._look(torch.ones(1, 6), None, 0)
-    again = trainer._look(torch.ones(1, 6), None, 1)
-    assert not view.logits.requires_grad
-    assert torch.equal(view.logits, again.logits)
-    assert view.logits.shape == (1, 1, 10, 128)
+    view, again = trainer._look(None, 0), trainer._look(None, 1)
+    logits = view.coalitions(torch.ones(1, 6))
+    assert not logits.requires_grad
+    assert torch.equal(logits, again.coalitions(torch.ones(1, 6)))
+    assert logits.shape == (1, 1, 10, 128)
     assert view.unimodal.shape == (1, 6, 10, 128)
 
 
 def test_a_pack_of_different_kinds_is_refused() -> None:
     for other in (
-        config("kl-product"),
         config("ogm_ge"),
         config("cal", train={"epochs": 9}),
         config("cal", optim={"name": "adam"}),
         config("cal", model={"fusion": "mlp"}),
-        config("cal", cal={"contribution": {"permutations": 8}}),
+        config("cal", model={"d_z": 8}),
     ):
-        with pytest.raises(ValueError, match="may differ in numbers and switches"):
+        with pytest.raises(ValueError, match="the runs of one pack"):
             Trainer([config("cal"), other])
 
 
