@@ -7,6 +7,9 @@ Every point is trained under three seeds, in packs, and scored on the select par
 none): its curves of val/accuracy and val/nll, and how it ended. Behind the random points stand
 those that a search may begin with: the configuration's own and the published. Runs that are done
 stand in OUT.jsonl, so that the same command goes on after an interruption.
+
+A cluster sample, because most of what a contribution metric is made of is shared by a pack: a few
+points each share those values, so that they can train together; all others they draw alone.
 """
 
 import argparse
@@ -28,17 +31,21 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from benchmarks.regret_points import Point, known_points, random_points
+from benchmarks.regret_points import Point, drawn, known_points
 from cal.allocator import keep_freed_memory
 from cal.config import CONFIGS, Config, ConfigError, find_yaml, merge, parse, read_yaml
 from cal.effective import code_version
+from cal.methods.cal import applied
+from cal.methods.metric import kind
 from cal.packed import halves, packs, shape
 from cal.records import Epoch, Failure, Result
 from cal.trainer import Trainer
+from search_spaces.dimension import Dimension
 from search_spaces.fields import laid
-from search_spaces.space import read_space
+from search_spaces.space import acting, read_space
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = (1000, 1001, 1002)
@@ -54,6 +61,32 @@ def base_of(name_or_path: str) -> Config:
     config = parse(merge(tree, {"evaluate": {"part": "select", "noise": "none"}}))
     every = EVERY.get(config.train.epochs, max(1, config.train.epochs // 20))
     return laid(config, {"train.validate_every": every})
+
+
+def packed_by(dimensions: Sequence[Dimension], config: Config) -> set[str]:
+    """Fields whose values the runs of one pack share."""
+    found = set()
+    for d in dimensions:
+        if d.label != "fixed" and acting([d], config):
+            ends = [laid(config, {d.field: end}) for end in d.extremes()]
+            if len({(shape(end), kind(end), applied(end)) for end in ends}) > 1:
+                found.add(d.field)
+    return found
+
+
+def random_points(
+    dimensions: Sequence[Dimension], config: Config, *, count: int, seed: int, alike: int
+) -> list[Point]:
+    """``count`` points, ``alike`` of them each with equal values of ``packed_by``. The first n are
+    the same for any count.
+    """
+    fields = packed_by(dimensions, config)
+    found: list[Point] = []
+    for i in range(count):
+        leader = found[i - i % alike] if i % alike else {}
+        shared = {field: leader[field] for field in fields if field in leader}
+        found.append(drawn(dimensions, config, np.random.default_rng([seed, i]), shared=shared))
+    return found
 
 
 def train(configs: Sequence[Config], keys: Sequence[tuple[int, int]], *, device: str) -> list[Row]:
