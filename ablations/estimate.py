@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import torch
 
 from ablations.pairing import PAIRED
-from ablations.plan import Plan, Run
+from ablations.plan import Plan
 from cal import footprint
 from cal.allocator import keep_freed_memory
 from cal.config import Config
 from cal.data import ids_of
 from cal.footprint import Size
 from cal.packed import alone
+from cal.runs import Run
 from cal.units import Network, network_of, representatives
 
 ALONE_S = 10.0  # seconds for which a network that cannot be packed is measured at most

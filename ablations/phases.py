@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 from ablations import summary, tuning, until
-from ablations.execute import missing
 from ablations.plan import Plan
 from ablations.plans import Plans
 from ablations.revisions import FILE, declared, revisions
@@ -15,6 +14,7 @@ from ablations.tuning import Outcome
 from ablations.tuning_execute import Runner
 from ablations.tuning_search import tune
 from cal import cli
+from cal.runs import Run
 
 if TYPE_CHECKING:
     from ablations.workplace import Workplace
@@ -51,6 +51,17 @@ def tuned(plans: Plans, ledger: "Ledger", place: "Workplace") -> Outcome:
     plans.given["arms"] = tuning.tuned_arms(plan, outcome)
     plans.given["contrasts"] = tuning.tuned_contrasts(plan, outcome)
     return outcome
+
+
+def missing(plan: Plan, ledger: "Ledger") -> list[Run]:
+    """The runs that are not FINISHED in the ledger."""
+    known = {regime: ledger.entries(regime) for regime in plan.regimes}
+
+    def done(run: Run) -> bool:
+        entry = known[run.regime].get(run.hash)
+        return entry is not None and entry.status == "FINISHED"
+
+    return [run for run in plan.runs if not done(run)]
 
 
 def trained(plans: Plans, ledger: "Ledger", place: "Workplace") -> Plan:

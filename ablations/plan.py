@@ -17,6 +17,7 @@ from ablations.pairing import PAIRED, pairing
 from ablations.study import Analysis, Published, Study, Tuning, named
 from cal.config import Config, ConfigError, merge, parse
 from cal.effective import effective, run_hash
+from cal.runs import Run
 
 __all__ = ["Arm", "Contrast", "Design", "Level", "Plan", "Run", "Sweep", "from_json", "make_plan"]
 __all__ += ["to_json"]
@@ -24,17 +25,6 @@ __all__ += ["to_json"]
 Tree = dict[str, Any]
 Comparison = tuple[str, str, str]
 """One of the family: (regime, contrast, condition)."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One computation and all arms that share it."""
-
-    hash: str
-    regime: str
-    seed: int
-    config: Config
-    arms: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ablations.plan import Run
 from cal.data import Condition, conditions
 from cal.evaluate import calibration_error, macro_f1, robust_metrics
 from cal.records import Epoch, Failure, Predictions, Record, Result
+from cal.runs import Run
 
 SAMPLES, CLASSES = 2000, 10
 BASE = 0.80

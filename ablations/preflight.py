@@ -10,7 +10,7 @@ from functools import partial
 
 import torch
 
-from ablations.plan import Arm, Plan, Run
+from ablations.plan import Arm, Plan
 from cal import config as fields
 from cal.config import Config, ConfigError, Contribution, merge, parse
 from cal.data import ids_of
@@ -18,6 +18,7 @@ from cal.effective import effective
 from cal.mechanisms.bottleneck import Bottleneck
 from cal.packed import Shape, alone, packs, shape
 from cal.parallel import check_workers
+from cal.runs import Run
 from cal.trainer import Trainer
 
 TOGETHER = 16  # runs of a pack

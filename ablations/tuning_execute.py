@@ -7,9 +7,10 @@ page of a regime compares arms alone. Whatever is FINISHED there is not run agai
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from ablations.plan import Plan, Run
+from ablations.plan import Plan
 from ablations.tuning import EXPERIMENT
 from cal import cli
+from cal.runs import Run
 
 if TYPE_CHECKING:
     from cal.adapters.tracking_ledger import Ledger

@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ablations.plan import Plan, Run
+from ablations.plan import Plan
 from ablations.tuning import EXPERIMENT, ArmTuning, Budget, Outcome, Spec, Trial, TuningSpec, Values
 from cal.config import Config, ConfigError, flatten
 from cal.effective import effective, run_hash
+from cal.runs import Run
 from search_spaces.fields import laid
 from search_spaces.space import Dimension, Space, fields_for, read_space, value_of
 

@@ -7,15 +7,17 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ablations import estimate, execute, preflight
-from ablations.plan import Plan, Run
-from ablations.progress import Progress
+from ablations import estimate, preflight
+from ablations.plan import Plan
 from cal import cli, units
 from cal.adapters import ray_backend as backends
 from cal.adapters import ray_cluster
 from cal.adapters import ray_sizing as sizing
 from cal.adapters.ray_backend import Backend
+from cal.adapters.ray_execute import execute
 from cal.footprint import Size
+from cal.progress import Progress
+from cal.runs import Run
 
 if TYPE_CHECKING:
     from cal.adapters.tracking_ledger import Ledger
@@ -66,7 +68,7 @@ class Workplace:
         with Progress(runs, done=done, places=places) as progress:
             for part in units.distinct(runs):
                 work = self._packs(part, backend, places)
-                execute.execute(work, ledger, backend=backend, listener=progress)
+                execute(work, ledger, backend=backend, listener=progress)
 
     def each(self, function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
         """``map`` by the cluster if it was opened, which begins at once, else here."""
@@ -87,7 +89,7 @@ class Workplace:
             for passed in (line, *self._passed):
                 cli.say(f"  {passed}")
 
-    def _packs(self, runs: Sequence[Run], backend: Backend, places: int) -> list[execute.Unit]:
+    def _packs(self, runs: Sequence[Run], backend: Backend, places: int) -> list[units.Unit]:
         if backend.name != "packed":
             return [(run,) for run in runs]
         first = not self._sizes

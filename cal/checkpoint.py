@@ -58,8 +58,11 @@ def remove(folder: str, name: str) -> None:
     """Delete what others left in ``folder`` under ``name``, if it is there."""
     system, root = _filesystem(folder)
     path = f"{root.rstrip('/')}/{name}"
-    if system.get_file_info(path).type == fs.FileType.Directory:
+    kind = system.get_file_info(path).type
+    if kind == fs.FileType.Directory:
         system.delete_dir(path)
+    elif kind == fs.FileType.File:
+        system.delete_file(path)
 
 
 def _synced(path: str) -> None:

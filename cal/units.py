@@ -3,30 +3,17 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from cal.config import Config
 from cal.data import ids_of
 from cal.footprint import Size
 from cal.packed import Shape, alone, packs, shape
+from cal.runs import Run
 
+Unit = tuple[Run, ...]
 Network = tuple[Any, ...]
 """What decides how large packs should be."""
-
-
-class Run(Protocol):
-    """What a pack is made of: a configuration, and the hash by which it is known."""
-
-    @property
-    def config(self) -> Config:
-        """Complete, with its seed."""
-
-    @property
-    def hash(self) -> str:
-        """Of configuration, data and code."""
-
-
-R = TypeVar("R", bound=Run)
 
 
 def network_of(config: Config) -> Network:
@@ -34,9 +21,9 @@ def network_of(config: Config) -> Network:
     return (config.data.name, config.model, config.train.batch, config.optim.name)
 
 
-def representatives(runs: Sequence[R]) -> dict[Network, R]:
+def representatives(runs: Sequence[Run]) -> dict[Network, Run]:
     """For each network that can be packed the run whose mechanisms do most."""
-    found: dict[Network, R] = {}
+    found: dict[Network, Run] = {}
     for run in runs:
         key = network_of(run.config)
         if alone(run.config) is None and (
@@ -56,10 +43,10 @@ def unpacked(runs: Sequence[Run]) -> dict[str, int]:
     return dict(Counter(reason for run in runs if (reason := alone(run.config))))
 
 
-def packed(runs: Sequence[R], sizes: Mapping[Network, Size], *, places: int) -> list[tuple[R, ...]]:
+def packed(runs: Sequence[Run], sizes: Mapping[Network, Size], *, places: int) -> list[Unit]:
     """Packs of the measured sizes, smaller where every place would not get one."""
-    groups: dict[Shape, list[R]] = defaultdict(list)
-    units: list[tuple[R, ...]] = []
+    groups: dict[Shape, list[Run]] = defaultdict(list)
+    units: list[Unit] = []
     for run in runs:
         if network_of(run.config) in sizes:
             groups[shape(run.config)].append(run)
@@ -83,11 +70,11 @@ def _seconds(unit: Sequence[Run], sizes: Mapping[Network, Size]) -> float:
     return steps / config.train.batch * len(unit) * size.step_s
 
 
-def distinct(runs: Sequence[R]) -> list[list[R]]:
+def distinct(runs: Sequence[Run]) -> list[list[Run]]:
     """The runs in parts of different hashes: equal regimes ask for equal runs, each in its own
     experiment, and under way a run is known by its hash.
     """
-    parts: list[dict[str, R]] = []
+    parts: list[dict[str, Run]] = []
     for run in runs:
         part = next((part for part in parts if run.hash not in part), None)
         if part is None:

@@ -11,7 +11,8 @@ from cal.adapters.ray_backend import Backend, places
 from cal.allocator import keep_freed_memory
 from cal.config import Config
 from cal.footprint import Size
-from cal.units import Network, Run, representatives, unpacked
+from cal.runs import Run
+from cal.units import Network, representatives, unpacked
 
 
 def sizes_of(runs: Sequence[Run], backend: Backend) -> Iterator[tuple[Network, Size]]:

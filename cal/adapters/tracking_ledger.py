@@ -68,12 +68,13 @@ class Ledger(Variants):
     ) -> None:
         """Take the study's lease and lay out what is missing of it. Repeating it is harmless.
 
-        ``regimes``: name -> title. ``plan``: text kept with the study, given back by ``plan``.
+        ``regimes``: name -> title; the nameless one keeps its runs in the study's own experiment.
+        ``plan``: text kept with the study, given back by ``plan``.
         Raises ``ConfigError`` for names MLflow refuses, before anything is written, and
         ``LeaseHeld`` while another driver is at work.
         """
         check_names("study", [study])
-        check_names("regimes", regimes)
+        check_names("regimes", filter(None, regimes))
         check_labels("arms", [variant.name for variant in variants])
         self.study, self.git = study, _git()
         with told(self.uri):
@@ -89,8 +90,11 @@ class Ledger(Variants):
 
     def _lay_out_all(self, regimes: Mapping[str, str], variants: Sequence[Variant]) -> None:
         for regime, text in regimes.items():
-            found = experiment(self.client, f"{self.study}/{regime}", location=self.location)
+            name = f"{self.study}/{regime}" if regime else self.study
+            found = experiment(self.client, name, location=self.location)
             self.ids[regime] = found.experiment_id
+            if not regime:
+                continue
             tags = {"cal.study": self.study, "cal.regime": regime, "cal.level": "regime"}
             self._describe(found, {**tags, NOTE: text})
         for regime in regimes:
@@ -154,7 +158,7 @@ class Ledger(Variants):
 
     def view(self) -> tuple[Address, ...]:
         """Prepare the chart page of each regime for what its variants have; the addresses."""
-        for experiment_id in self.ids.values():
+        for regime, experiment_id in self.ids.items():
             runs = self.variant_runs(experiment_id) or self.seed_runs(experiment_id)
             names = sorted({name for run in runs.values() for name in run.data.metrics})
             note = (
@@ -165,10 +169,11 @@ class Ledger(Variants):
                 found = self.client.get_experiment(experiment_id)
                 title = str(found.tags.get(NOTE, "")).rpartition(" | ")[2]
                 tags = {
-                    NOTE: note if not title or title[0] == "[" else f"{note} | {title}",
                     TAG: encode(view_state(names, of=_level(runs))),
                     GROUPED_TAG: encode(grouped_state()),
                 }
+                if regime:  # the study's own has the report's note
+                    tags[NOTE] = note if not title or title[0] == "[" else f"{note} | {title}"
                 for key, value in tags.items():
                     if found.tags.get(key) != value:
                         self.client.set_experiment_tag(experiment_id, key, value)

@@ -11,7 +11,7 @@ from mlflow.tracking import MlflowClient
 from cal.adapters.tracking_client import entry, search, told
 from cal.adapters.tracking_files import CURVES, PREDICTIONS, read_curves, read_predictions
 from cal.adapters.tracking_rows import SINGLE, Address, Curves, Entry, check_names
-from cal.adapters.tracking_view import addresses, level
+from cal.adapters.tracking_view import TAG, TRIALS, addresses, level
 from cal.config import ConfigError
 from cal.records import Predictions
 
@@ -64,9 +64,8 @@ class Reader:
     def rows(self, study: str) -> list[Entry]:
         """All seed rows, regime by regime; of equal hashes in a regime the oldest finished one."""
         found: list[Entry] = []
-        for regime, experiment in self.experiments(study).items():
-            if regime:
-                found += self._rows(experiment).values()
+        for experiment in self.experiments(study).values():
+            found += self._rows(experiment).values()
         return found
 
     def _rows(self, experiment: str) -> dict[str, Entry]:
@@ -138,6 +137,8 @@ class Reader:
         """The prepared pages of a study: charts of each regime, then the report."""
         ids = self.experiments(study)
         own = ids.pop("", None)
+        if own is not None and TAG in self.client.get_experiment(own).tags:
+            ids = {TRIALS: own, **ids}
         reports = self.report_runs(own) if own is not None else []
         done = [run.info.run_id for run in reports if run.info.status == "FINISHED"]
         return addresses(ids, report=(own, done[0]) if own is not None and done else None)

@@ -14,7 +14,14 @@ from cal.adapters.tracking_aggregate import mean_curves, over_seeds, shown
 from cal.adapters.tracking_client import log_files, log_points
 from cal.adapters.tracking_files import CURVES, write_curves
 from cal.adapters.tracking_read import MARK, WRITING, by_hash
-from cal.adapters.tracking_rows import Curves, Entry, Point, Variant, check_names
+from cal.adapters.tracking_rows import (
+    Curves,
+    Entry,
+    Point,
+    Variant,
+    check_labels,
+    check_names,
+)
 from cal.adapters.tracking_view import COLOURS
 from cal.adapters.tracking_write import PARENT, Writer
 
@@ -35,26 +42,59 @@ class Variants(Writer):
         there = self.variant_runs(self.ids[regime])
         rows = self.seed_runs(self.ids[regime])
         self._rows_of[regime] = by_hash(rows.values())
+        self.variants |= {(regime, name): run for name, run in there.items()}
         now = int(time.time() * 1000)
         for i, variant in enumerate(variants):
-            run = there.get(variant.name)
-            if run is None:
-                switches = {f"cal.{name}": _on(on) for name, on in variant.switches.items()}
-                tags = {
-                    "cal.study": self.study,
-                    "cal.regime": regime,
-                    "cal.level": "variant",
-                    "cal.variant": variant.name,
-                    "cal.method": variant.method,
-                    "cal.git": self.git,
-                    NOTE: variant.title,
-                    "mlflow.runColor": COLOURS[i % len(COLOURS)],
-                    **switches,
-                }
-                run = self._variant(regime, variant.name, now + i, tags)
-            self.variants[regime, variant.name] = run
+            if variant.name not in there:
+                self._lay_out_one(regime, variant, now + i, COLOURS[i % len(COLOURS)])
         for row in rows.values():
             self._adopt(regime, row)
+
+    def add_variant(self, regime: str, variant: Variant) -> None:
+        """One more variant run; nothing where it is there."""
+        check_labels("variants", [variant.name])
+        if (regime, variant.name) not in self.variants:
+            count = len(self.variants)
+            with self.writing():
+                now = int(time.time() * 1000)
+                self._lay_out_one(regime, variant, now, COLOURS[count % len(COLOURS)])
+
+    def _lay_out_one(self, regime: str, variant: Variant, start: int, colour: str) -> None:
+        switches = {f"cal.{name}": _on(on) for name, on in variant.switches.items()}
+        tags = {
+            "cal.study": self.study,
+            "cal.regime": regime,
+            "cal.level": "variant",
+            "cal.variant": variant.name,
+            "cal.method": variant.method,
+            "cal.git": self.git,
+            NOTE: variant.title,
+            "mlflow.runColor": colour,
+            **switches,
+        }
+        self.variants[regime, variant.name] = self._variant(regime, variant.name, start, tags)
+
+    def close_variant(
+        self,
+        regime: str,
+        name: str,
+        *,
+        metrics: Mapping[str, float],
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        status: str,
+    ) -> None:
+        """What a variant run shows, written once at its end: a trial of a search. ``status``:
+        FINISHED, FAILED, or KILLED for one that was stopped early.
+        """
+        check_names("metrics", metrics)
+        check_names("params", params)
+        run = self.variants[regime, name]
+        points = [(key, value, 0) for key, value in metrics.items()]
+        start = run.info.start_time
+        with self.writing():
+            log_points(self.client, run.info.run_id, points, start=start, params=params, tags=tags)
+            self.client.set_terminated(run.info.run_id, status)
 
     def _adopt(self, regime: str, row: Run) -> None:
         """A row whose parent is gone (a driver died while it moved them) gets its variant."""
@@ -65,9 +105,8 @@ class Variants(Writer):
     def _variant(self, regime: str, name: str, start: int, tags: Mapping[str, str]) -> Run:
         """A new variant run, and its rows as its children."""
         kept = {key: value for key, value in tags.items() if value}
-        run = self.client.create_run(
-            self.ids[regime], start_time=start, run_name=f"{name} ({regime})", tags=kept
-        )
+        title = f"{name} ({regime})" if regime else name
+        run = self.client.create_run(self.ids[regime], start_time=start, run_name=title, tags=kept)
         rows = self.entries(regime)
         for row in [row for row in rows.values() if row.variants[:1] == (name,)]:
             self.client.set_tag(row.run_id, PARENT, run.info.run_id)

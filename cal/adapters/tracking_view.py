@@ -29,7 +29,10 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "Accuracy: clean test, robust test, validation",
         ("test/clean/accuracy", "test/robust/accuracy", "val/accuracy"),
     ),
-    ("Tuning: accuracy on the select part", ("select/clean/accuracy", "select/robust/accuracy")),
+    (
+        "Search: on the select part",
+        ("search/score", "select/clean/accuracy", "select/robust/accuracy", "search/epochs"),
+    ),
     ("Effects on accuracy", ("effect/clean/accuracy", "effect/robust/accuracy")),
     ("Loss and calibration", ("train/loss", "test/clean/nll", "test/clean/ece")),
     ("Contribution W", ("contribution/[^/]+/W",)),
@@ -37,8 +40,14 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Bottleneck beta and KL", ("bottleneck/[^/]+/beta", "bottleneck/[^/]+/kl_nats")),
 )
 """Section title -> patterns of metric names, one chart each. MLflow titles charts by metric."""
+TRIALS = "trials"  # title of the page of a study that keeps its runs in its own experiment
 TUNING = ":tune"  # end of the names of experiments of tuning runs
-FINAL = ("test/", "select/", "time/", "effect/", "seeds")
+FINAL = ("test/", "select/", "time/", "effect/", "search/", "seeds")
+SHOWN: tuple[str, ...] = (
+    *("test/clean/accuracy", "test/robust/accuracy", "select/clean/accuracy"),
+    *("select/robust/accuracy", "select/clean/nll", "search/score", "search/epochs", "seeds"),
+)
+"""Metrics with a column of their own, where the runs have them."""
 
 
 def level(name: str) -> str:
@@ -70,9 +79,7 @@ def view_state(metrics: Collection[str], *, of: str = "variant") -> dict[str, An
         "orderByKey": "attributes.start_time",
         "orderByAsc": True,
         "selectedColumns": [
-            "metrics.`test/clean/accuracy`",
-            "metrics.`test/robust/accuracy`",
-            "metrics.`seeds`",
+            *(f"metrics.`{name}`" for name in SHOWN if name in metrics),
             "tags.`cal.metric`",
             "tags.`cal.acceleration`",
             "tags.`cal.bottleneck`",

@@ -206,6 +206,14 @@ class Writer(Reader):
             self.client.set_terminated(run_id, "FAILED")
         self._close_row(replace(row.entry, status="FAILED", error=last.strip()[:LINE]))
 
+    def stop(self, run_id: str, reason: str) -> None:
+        """The row KILLED: a scheduler stopped it early, which is no failure."""
+        row = self._open[run_id]
+        self._flush(row, {"cal.stopped": reason[:LINE]})
+        with self.writing():
+            self.client.set_terminated(run_id, "KILLED")
+        self._close_row(replace(row.entry, status="KILLED"))
+
     def _close_row(self, row: Entry) -> None:
         self.entries(row.regime)[row.hash] = row
         del self._open[row.run_id]

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from ablations.plan import Plan, Run, make_plan
+from ablations.plan import Plan, make_plan
 from ablations.study import Study
 from ablations.tuning import Outcome
 from ablations.tuning_search import tune
 from cal.config import Config, parse_as
+from cal.runs import Run
 
 STUDY: dict[str, Any] = {
     "name": "planted",

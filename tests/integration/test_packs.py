@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from ablations import execute
-from ablations.plan import Run
 from cal import checkpoint
 from cal.adapters import ray_cluster, ray_train
 from cal.adapters.ray_backend import Backend
+from cal.adapters.ray_execute import execute
 from cal.adapters.tracking import Seed
 from cal.config import parse
 from cal.records import Epoch, Result
 from cal.running import Job
+from cal.runs import Run
 from tests.integration.studies import command, environment, run, small_study, summary
 
 import ray  # isort: skip
@@ -165,7 +165,7 @@ def executed(
     monkeypatch.setattr(ray_train, "stream", lambda jobs, *, gpus: remote.remote(jobs))
     rows, ear = Rows(), Ear()
     backend = Backend("packed", None, 0.0)
-    failed = execute.execute([tuple(runs)], rows, backend=backend, listener=ear)  # type: ignore[arg-type]
+    failed = execute([tuple(runs)], rows, backend=backend, listener=ear)  # type: ignore[arg-type]
     return rows, ear, failed
 
 

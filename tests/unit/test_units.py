@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ablations.plan import Run
 from cal.config import merge, parse
 from cal.footprint import Size
+from cal.runs import Run
 from cal.units import network_of, packed, representatives, unpacked
 
 KEYPAD: dict[str, Any] = {"data": {"name": "keypad"}, "model": {"encoder": "cnn"}}

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from ablations.plan import Arm, Contrast, Plan, Run
+from ablations.plan import Arm, Contrast, Plan
 from ablations.rows import Row
 from ablations.wording import methods, verdict
 from cal.config import Config, parse
+from cal.runs import Run
 from tests.unit.ablations.summaries import full_curves, full_summary
 
 SWITCHES = ("metric", "acceleration", "bottleneck")

@@ -9,10 +9,11 @@ import pytest
 
 from ablations import full
 from ablations.estimate import beyond, described, forecast, here, measured, seconds_of
-from ablations.plan import Run, make_plan
+from ablations.plan import make_plan
 from ablations.study import read_study
 from cal.config import ConfigError, merge, parse
 from cal.footprint import Size
+from cal.runs import Run
 from cal.units import network_of
 
 SMALL = """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ablations.plan import Plan, Run, make_plan
+from ablations.plan import Plan, make_plan
 from ablations.study import Study
 from ablations.tuning import (
     Outcome,
@@ -20,6 +20,7 @@ from ablations.tuning import (
 from ablations.tuning_search import arms_of, edges, sampler_seed, tune, tuning_run
 from cal.config import Config, ConfigError, parse, parse_as
 from cal.effective import effective
+from cal.runs import Run
 from search_spaces.space import Dimension, read_space
 
 STUDY: dict[str, Any] = {

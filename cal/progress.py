@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ablations.plan import Run
 from cal.records import Epoch, news
+from cal.runs import Run
 
 EVERY_S = 15.0  # between lines where there is no terminal
 SHOWN = 8  # runs under way that the table lists

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ablations import progress
-from ablations.plan import Run
-from ablations.progress import Progress
+from cal import progress
 from cal.config import parse
+from cal.progress import Progress
 from cal.records import Epoch, news
+from cal.runs import Run
 
 
 def run(name: str, regime: str = "hw20") -> Run:

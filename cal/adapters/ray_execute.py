@@ -7,18 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from ablations.plan import Plan, Run
 from cal import data, home
 from cal.adapters.ray_pool import Note, Pool
 from cal.adapters.tracking import Data, Seed
 from cal.records import Epoch, Failure, Record
 from cal.running import Job
+from cal.runs import Run
+from cal.units import Unit
 
 if TYPE_CHECKING:
     from cal.adapters.ray_backend import Backend
     from cal.adapters.tracking_ledger import Ledger
-
-Unit = tuple[Run, ...]
 
 
 class Listener(Protocol):
@@ -46,17 +45,6 @@ class Study:
     ids: dict[str, str] = field(default_factory=dict)  # hash -> row of the ledger
     runs: dict[str, Run] = field(default_factory=dict)  # by hash
     failed: list[str] = field(default_factory=list)
-
-
-def missing(plan: Plan, ledger: "Ledger") -> list[Run]:
-    """The runs that are not FINISHED in the ledger."""
-    known = {regime: ledger.entries(regime) for regime in plan.regimes}
-
-    def done(run: Run) -> bool:
-        entry = known[run.regime].get(run.hash)
-        return entry is not None and entry.status == "FINISHED"
-
-    return [run for run in plan.runs if not done(run)]
 
 
 def execute(

@@ -1,0 +1,101 @@
+"""Samplers by name, as batches need them. Within a batch no score is known of what was just asked.
+
+Every choice is Optuna's own; the words stand in reports.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import optuna
+from optuna.samplers import BaseSampler
+
+from cal.config import ConfigError
+
+STARTUP = 10  # trials at random before a sampler learns; a constant, so more trials change none
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A sampler. ``several``: whether it can aim at several objectives."""
+
+    words: str
+    make: Callable[[int], BaseSampler]
+    several: bool = True
+
+
+def _tpe(seed: int) -> BaseSampler:
+    with warnings.catch_warnings():  # both options are marked experimental, and documented
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP
+        )
+
+
+def _random(seed: int) -> BaseSampler:
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+def _gp(seed: int) -> BaseSampler:
+    return optuna.samplers.GPSampler(
+        seed=seed, n_startup_trials=STARTUP, independent_sampler=_random(seed)
+    )
+
+
+def _cmaes(seed: int) -> BaseSampler:
+    return optuna.samplers.CmaEsSampler(
+        seed=seed,
+        n_startup_trials=STARTUP,
+        independent_sampler=_random(seed),
+        warn_independent_sampling=False,
+    )
+
+
+def _qmc(seed: int) -> BaseSampler:
+    return optuna.samplers.QMCSampler(
+        seed=seed,
+        scramble=True,
+        independent_sampler=_random(seed),
+        warn_independent_sampling=False,
+        warn_asynchronous_seeding=False,
+    )
+
+
+def _nsga2(seed: int) -> BaseSampler:
+    return optuna.samplers.NSGAIISampler(seed=seed, population_size=2 * STARTUP)
+
+
+SAMPLERS: dict[str, Choice] = {
+    "tpe": Choice(
+        "TPE (Bergstra et al. 2011; multivariate, grouped by conditions; what is still under way "
+        f"counts as bad), after {STARTUP} trials at random",
+        _tpe,
+    ),
+    "gp": Choice(
+        f"Gaussian process with expected improvement, after {STARTUP} trials at random; fields "
+        "that act only under conditions at random",
+        _gp,
+    ),
+    "cmaes": Choice(
+        "CMA-ES (Hansen 2016) over the numbers, after "
+        f"{STARTUP} trials at random; choices and conditional fields at random",
+        _cmaes,
+        several=False,
+    ),
+    "random": Choice("at random", _random),
+    "qmc": Choice("scrambled Sobol sequence; conditional fields at random", _qmc),
+    "nsga2": Choice(f"NSGA-II (Deb et al. 2002), population {2 * STARTUP}", _nsga2),
+}
+
+
+def make_sampler(name: str, *, seed: int, objectives: int) -> BaseSampler:
+    """Raises ``ConfigError`` for an unknown name, and one that cannot aim at several objectives."""
+    if name not in SAMPLERS:
+        raise ConfigError(f"--sampler: given {name!r}; allowed: {', '.join(SAMPLERS)}")
+    choice = SAMPLERS[name]
+    if objectives > 1 and not choice.several:
+        fitting = ", ".join(n for n, c in SAMPLERS.items() if c.several)
+        raise ConfigError(
+            f"--sampler: given {name} with {objectives} objectives; allowed: {fitting}"
+        )
+    return choice.make(seed)

@@ -1,0 +1,91 @@
+"""Which runs stop early: rules on the values of runs at the same epoch, under the same seed. Pure.
+
+A pack's runs reach an epoch together, and are judged together with all that reached it before: the
+order within a pack decides nothing. Ray Tune's and Optuna's rules see one run at a time.
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Name = Literal["asha", "hyperband", "median", "none"]
+NAMES: tuple[Name, ...] = ("asha", "hyperband", "median", "none")
+ETA = 3  # one of so many goes on
+HALVINGS = 2  # rungs of asha: a run that is stopped at the first took 1/9 of the epochs
+LEAST = 3  # runs at a rung before median stops any
+WORDS = {
+    "asha": "asynchronous successive halving (Li et al. 2020), batch by batch: of all that reached "
+    "a rung the best third goes on",
+    "hyperband": "asynchronous Hyperband (Li et al. 2018, 2020): trials take turns to begin with "
+    "two rungs, one or none; at each the best third of their bracket goes on",
+    "median": "median stopping (Golovin et al. 2017): a run stops whose best value so far lies "
+    "below the median of the means of the others up to that epoch",
+    "none": "no early stopping",
+}
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """A rule for runs of ``epochs`` that are validated every ``every`` epochs."""
+
+    name: Name
+    epochs: int
+    every: int
+
+    @property
+    def words(self) -> str:
+        """What it does and where, for a report."""
+        rungs = ", ".join(map(str, self.rungs(0)))
+        return WORDS[self.name] + (f"; rungs at epochs {rungs} of {self.epochs}" if rungs else "")
+
+    def bracket(self, number: int) -> int:
+        """With whom trial ``number`` is compared."""
+        return number % (HALVINGS + 1) if self.name == "hyperband" else 0
+
+    def rungs(self, number: int) -> tuple[int, ...]:
+        """Epochs at which trial ``number`` is judged, all before the last."""
+        if self.name == "none":
+            return ()
+        if self.name == "median":
+            found = {self._validated(self.epochs * k / 5) for k in (1, 2, 3, 4)}
+        else:
+            powers = range(HALVINGS - self.bracket(number), 0, -1)
+            found = {self._validated(self.epochs / ETA**k) for k in powers}
+        return tuple(sorted(epoch for epoch in found if 0 < epoch < self.epochs))
+
+    def _validated(self, epoch: float) -> int:
+        """The nearest epoch that is validated, at least the first."""
+        return max(1, round(epoch / self.every)) * self.every
+
+
+def survivors(
+    name: Name, batch: Mapping[str, Sequence[float]], before: Sequence[Sequence[float]]
+) -> set[str]:
+    """Who of a batch goes on. ``batch``, ``before``: each run's values up to this rung, the last
+    one at it; more is better. A value that is no number never goes on.
+    """
+    alive = {key: line for key, line in batch.items() if line and math.isfinite(line[-1])}
+    if name == "none":
+        return set(alive)
+    if name == "median":
+        return {key for key, line in alive.items() if not _below_median(key, line, batch, before)}
+    values = [line[-1] for line in (*before, *alive.values()) if line and math.isfinite(line[-1])]
+    if not values:
+        return set()
+    places = math.ceil(len(values) / ETA)
+    cut = sorted(values, reverse=True)[places - 1]
+    return {key for key, line in alive.items() if line[-1] >= cut}
+
+
+def _below_median(
+    key: str,
+    line: Sequence[float],
+    batch: Mapping[str, Sequence[float]],
+    before: Sequence[Sequence[float]],
+) -> bool:
+    others = [*before, *(other for name, other in batch.items() if name != key)]
+    means = [statistics.fmean(other) for other in others if other]
+    means = [mean for mean in means if math.isfinite(mean)]
+    return len(means) >= LEAST and max(line) < statistics.median(means)
