@@ -39,9 +39,9 @@ def contestants() -> dict[str, Contestant]:
     """By name, of what is installed."""
     found: dict[str, Contestant] = {}
     if find_spec("optuna"):
-        from benchmarks import regret_contestants
+        from benchmarks import regret_contestants, regret_ours
 
-        found |= regret_contestants.CONTESTANTS
+        found |= regret_contestants.CONTESTANTS | regret_ours.CONTESTANTS
     if find_spec("syne_tune"):
         from benchmarks import regret_syne
 
