@@ -1,5 +1,5 @@
-"""Our search on a table: the real loop, sampler, early stopping and racing of ``search_spaces``; the
-workers look up.
+"""Our search on a table: the real loop, sampler, early stopping and racing of ``search_spaces``;
+the workers look up.
 """
 
 import math

@@ -41,8 +41,8 @@ from cal.effective import code_version
 from cal.methods.cal import applied
 from cal.methods.metric import kind
 from cal.packed import halves, packs, shape
-from cal.records import Epoch, Failure, Result
-from cal.trainer import Trainer
+from cal.records import Failure, Record, Result
+from cal.trainer import State, Trainer
 from search_spaces.dimension import Dimension
 from search_spaces.fields import laid
 from search_spaces.space import acting, read_space
@@ -108,21 +108,38 @@ def train(configs: Sequence[Config], keys: Sequence[tuple[int, int]], *, device:
 
 
 def _trained(configs: Sequence[Config], keys: Sequence[tuple[int, int]], device: str) -> list[Row]:
+    """A run that diverges leaves the pack."""
     rows: list[Row] = [
         {"point": point, "seed": seed, "curve": [], "nll_curve": [], "error": None}
         for point, seed in keys
     ]
-    for records in Trainer(configs, device=device).records():
-        for row, record in zip(rows, records, strict=True):
-            if isinstance(record, Failure):
-                row["error"] = row["error"] or record.error
-            elif isinstance(record, Epoch) and "val/accuracy" in record.metrics:
-                row["curve"].append(_short(record.metrics["val/accuracy"]))
-                row["nll_curve"].append(_short(record.metrics["val/nll"], digits=4))
-            elif isinstance(record, Result):
-                for name in ("accuracy", "nll"):
-                    row[name] = _short(record.metrics[f"select/clean/{name}"])
+    members, states = list(range(len(rows))), list[State]()
+    while members:
+        trainer = Trainer([configs[m] for m in members], device=device)
+        if states:
+            trainer.load_states(states)
+        for records in trainer.records():
+            for m, record in zip(members, records, strict=True):
+                _noted(rows[m], record)
+            if any(isinstance(record, Failure) for record in records):
+                kept = [i for i, record in enumerate(records) if not isinstance(record, Failure)]
+                states = [state for i, state in enumerate(trainer.states()) if i in kept]
+                members = [members[i] for i in kept]
+                break
+        else:
+            break
     return rows
+
+
+def _noted(row: Row, record: Record) -> None:
+    if isinstance(record, Failure):
+        row["error"] = record.error
+    elif isinstance(record, Result):
+        for name in ("accuracy", "nll"):
+            row[name] = _short(record.metrics[f"select/clean/{name}"])
+    elif "val/accuracy" in record.metrics:
+        row["curve"].append(_short(record.metrics["val/accuracy"]))
+        row["nll_curve"].append(_short(record.metrics["val/nll"], digits=4))
 
 
 def _short(value: float, *, digits: int = 6) -> float | None:

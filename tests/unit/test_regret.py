@@ -1,9 +1,9 @@
 """The regret benchmark on a table of three points, by hand.
 
-    point   lr      bottleneck  beta    in the unit cube    seed 0, epochs 2 4 6   seed 1       worth
-    A       .01     on          .001    0    on   0         .5  .6  .7             .5  .6  .9   .8
-    B       .1      on          .1      1    on   1         .2  .3  .9             .4  .5  .6   .75
-    C       .0316   off         -       .5   off  -         .8  failed             .7  .8  .8   .45
+point   lr      bottleneck  beta    in the unit cube    seed 0, epochs 2 4 6   seed 1       worth
+A       .01     on          .001    0    on   0         .5  .6  .7             .5  .6  .9   .8
+B       .1      on          .1      1    on   1         .2  .3  .9             .4  .5  .6   .75
+C       .0316   off         -       .5   off  -         .8  failed             .7  .8  .8   .45
 """
 
 import json
