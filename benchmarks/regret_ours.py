@@ -100,6 +100,7 @@ class Looked:
         until = job.until or table.epochs
         end = min(until, table.cost(index, seed))
         self.course.spent += end - before
+        self.course.trials += before == 0
         self.stand[job.key] = end
         records: list[Record] = [
             Epoch(epoch, table.epochs, epoch, table.validation(value))
@@ -117,8 +118,8 @@ def recommended(arm: Arm) -> Trial | None:
     """The best complete trial, as the report ranks them; before there is one, the best of those
     with a finished seed, then of those trained furthest.
     """
-    own = [trial for trial in arm.trials.values() if trial.twin is None and trial.runs]
-    lines = [trial for trial in own if trial.line and trial.status != "failed"]
+    own = [t for t in arm.trials.values() if t.twin is None and t.runs and t.status != "failed"]
+    lines = [trial for trial in own if trial.line]
     complete = [trial for trial in lines if trial.status == "complete"]
 
     def value(trial: Trial) -> float:
