@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ablations.designs import Kind, needed
+from ablations.found import is_configuration, study_around
 from cal.config import ConfigError, Count, Number, Section, Unit, find_yaml, parse_as, read_yaml
 
 Tree = dict[str, Any]
@@ -138,9 +139,15 @@ class Study(Section):
 
 
 def read_study(name_or_path: str) -> Study:
-    """A study by the name of a packaged file or by path. Raises ``ConfigError``."""
+    """A study by the name of a packaged file or by path; of a run's configuration the default
+    study around it. Raises ``ConfigError``.
+    """
     path = find_yaml(name_or_path, folder=FOLDER, option="--config")
-    return parse_as(Study, read_yaml(path))
+    tree = read_yaml(path)
+    if is_configuration(tree):
+        default = read_yaml(FOLDER / "default.yaml")
+        tree = study_around(tree, default, name=path.stem)
+    return parse_as(Study, tree)
 
 
 def level_text(value: Any) -> str:

@@ -210,3 +210,15 @@ def _status(name: str) -> int:
 def free_bytes() -> float:
     """Free memory of the GPU."""
     return float(torch.cuda.mem_get_info()[0])
+
+
+_counted: dict[tuple[object, ...], int] = {}
+
+
+def parameters(config: Config) -> int:
+    """How many numbers a run of this configuration learns; counted once for each network."""
+    key = (config.data.name, config.model, config.mechanisms.bottleneck.enabled)
+    if key not in _counted:
+        network = Trainer([config]).network
+        _counted[key] = sum(p.numel() for p in network.parameters())
+    return _counted[key]

@@ -106,9 +106,9 @@ class Engine:
         self._packs: list[set[str]] = []  # hashes of runs that were given in together
 
     def run(self) -> None:
-        """Until every arm has all its trials told. Ctrl-C ends the workers and is passed on."""
-        for arm in self.arms:
-            arm.restore()
+        """Until every arm, restored before, has all its trials told. Ctrl-C ends the workers and
+        is passed on.
+        """
         known = {trial.name: trial for arm in self.arms for trial in arm.trials.values()}
         for trial in known.values():
             if trial.runs:

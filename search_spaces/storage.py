@@ -6,7 +6,7 @@ under way when a driver died is taken over with its values. ``optuna-dashboard``
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,24 +73,25 @@ class Study:
         storage: BaseStorage | None,
         name: str,
         *,
-        sampler: optuna.samplers.BaseSampler,
+        sampler: Callable[[int], optuna.samplers.BaseSampler],
         objectives: Sequence[Objective],
         dimensions: Sequence[Dimension],
         config: Config,
         declared: Mapping[str, Any] | None = None,
     ) -> None:
-        """``storage``: None keeps it in memory. ``declared``: what this search is; it may not
-        change. Raises ``ConfigError`` naming the first part that did.
+        """``storage``: None keeps it in memory. ``sampler``: made for a number of trials that were
+        asked before, so that a search that goes on draws anew. ``declared``: what this search is;
+        it may not change. Raises ``ConfigError`` naming the first part that did.
         """
         self.dimensions, self.config, self.objectives = tuple(dimensions), config, tuple(objectives)
         self.study = optuna.create_study(
             storage=storage,
             study_name=name,
-            sampler=sampler,
             pruner=optuna.pruners.NopPruner(),
             directions=[DIRECTIONS[o.better] for o in objectives],
             load_if_exists=True,
         )
+        self.study.sampler = sampler(len(self.study.get_trials(deepcopy=False)))
         self._trials: dict[int, Trial] = {}
         self._declare(json.loads(json.dumps(dict(declared or {}))))
         names = [f"{o.title}, {o.unit}" for o in objectives]

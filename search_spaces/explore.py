@@ -1,0 +1,289 @@
+"""A search: ask, train in packs or by Ray Tune, confirm on fresh seeds, tell.
+
+Give the command again after any interruption, or with more trials: it does only what is missing.
+"""
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cal import cli, home
+from cal.config import assignments
+from search_spaces.options import parser
+from search_spaces.searched import Search, read_search
+
+if TYPE_CHECKING:
+    from cal.adapters.ray_backend import Backend
+    from cal.adapters.tracking_ledger import Ledger
+    from search_spaces.arm import Arm
+    from search_spaces.confirm import Finalist
+
+STUDY = "search/{}"
+Tree = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; see ``cal.cli`` for its exit codes."""
+    options = parser().parse_args(arguments)
+    begun = time.monotonic()
+    search = read(options)
+    for line in described(search):
+        print(line, flush=True)
+    if options.dry_run:
+        return cli.DONE
+    out = home.resolve(options.out)
+    from cal.adapters.tracking import hidden, open_ledger
+    from evidence.writing import check_out
+    from search_spaces.opened import open_arms, storage_of
+
+    where = options.storage or storage_of(search.name)
+    uri = home.tracking_uri()
+    print(f"ledger {hidden(uri)}\nstorage {hidden(where)}\nreport goes to {out}", flush=True)
+    check_out(out)
+    with open_ledger(uri, artifacts=home.artifacts(), progress=cli.say) as ledger:
+        titles = {"": search.title, "confirm": f"Confirmation on the report part: {search.title}"}
+        ledger.begin(STUDY.format(search.name), regimes=titles, title=search.title)
+        arms, warm = open_arms(search, where, ledger, warm=options.warm_start)
+        with Place(search, options) as place:
+            place.explore(arms, ledger)
+            found, confirmed = place.confirm(arms, ledger)
+            tree = told(search, arms, ledger, found, confirmed, warm, begun=begun, out=out)
+        pages = ledger.view()
+    return shown(tree, pages, out)
+
+
+def read(options: argparse.Namespace) -> Search:
+    """What was asked, checked as a whole. Raises ``ConfigError``, a line a fault."""
+    from search_spaces.samplers import make_sampler
+
+    search = read_search(
+        space=options.space,
+        config=options.config,
+        changes=assignments(options.assignments),
+        name=options.name,
+        against=options.against,
+        objectives=options.objective,
+        scheduler=options.scheduler,
+        sampler=options.sampler,
+        seeds=options.seeds,
+        trials=options.trials,
+    )
+    make_sampler(options.sampler, seed=0, objectives=len(search.objectives))
+    return search
+
+
+def described(search: Search) -> list[str]:
+    """What will be searched, a line each."""
+    aims = ", ".join(o.title for o in search.objectives)
+    names = ", ".join(arm.name for arm in search.arms)
+    epochs = search.base.train.epochs * len(search.seeds) * search.trials
+    return [
+        f"search {search.name}: {search.title}; {len(search.main.dimensions)} fields, aim: {aims}",
+        f"arms {names}: {search.trials} trials each, {len(search.seeds)} seeds at most, "
+        f"{search.sampler}, {search.scheduler.name}; at most {epochs} epochs an arm",
+    ]
+
+
+class Place:
+    """Where runs are trained: the cluster of one command."""
+
+    def __init__(self, search: Search, options: argparse.Namespace) -> None:
+        self.search, self.options = search, options
+        self._backend: Backend | None = None
+
+    def __enter__(self) -> "Place":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._backend is not None:
+            from cal.adapters import ray_cluster
+
+            ray_cluster.disconnect()
+
+    def backend(self) -> "Backend":
+        """Connect, once, and choose. Raises ``ConfigError`` for what the cluster cannot hold."""
+        from cal.adapters import ray_backend, ray_cluster
+
+        if self._backend is None:
+            given = self.options
+            asked = ray_backend.Backend(given.backend, given.workers, given.gpus_per_run)
+            cli.say(ray_cluster.connect(cpus=given.workers))
+            bases = [arm.base for arm in self.search.arms]
+            chosen = ray_backend.choose(bases, asked, devices=ray_cluster.slots("GPU"))
+            parallel, gpus = ray_backend.data_parallel(chosen), chosen.gpus or 0.0
+            for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
+                cli.say(line)
+            cli.say(f"backend {chosen.name} ({chosen.why}), {gpus:g} GPUs a worker")
+            self._backend = chosen
+        return self._backend
+
+    def explore(self, arms: Sequence["Arm"], ledger: "Ledger") -> None:
+        """All trials that the storage lacks."""
+        from search_spaces.book import Book
+        from search_spaces.progress import Progress
+
+        for arm in arms:
+            arm.restore()
+        if not any(arm.left or arm.running for arm in arms):
+            return
+        backend = self.backend()
+        done = {arm.name: len(arm.trials) - len(arm.running) for arm in arms}
+        most = {arm.name: max(arm.most, len(arm.trials)) for arm in arms}
+        with Progress(self.search.objectives, most, done=done) as progress:
+            book = Book(ledger, progress, folder=home.checkpoints())
+            if backend.name == "packed":
+                self._packed(arms, book, backend)
+            else:
+                from search_spaces.tuned import run
+
+                run(arms, book, backend=backend, folder=home.checkpoints())
+
+    def _packed(self, arms: Sequence["Arm"], book: Any, backend: "Backend") -> None:
+        from cal.adapters import ray_backend, ray_sizing
+        from cal.adapters.ray_pool import Pool
+        from cal.footprint import parameters
+        from cal.runs import Run
+        from search_spaces.engine import Engine, Packing
+
+        config = self.search.main.base
+        cli.say("how many runs to train at once is being measured")
+        (_, size), *_ = ray_sizing.sizes_of([Run("", "", 0, config, ())], backend)
+        cli.say(f"packs of {size.target} to {size.largest}: {size.why}")
+        places = ray_backend.places(backend)
+        all_trials = sum(arm.most for arm in arms)
+        few = max(2 * places, min(8 * places, all_trials // 10))
+        under_way = self.options.batch or few
+        packing = Packing(
+            size.target, size.largest, under_way, home.checkpoints(), backend.checkpoint_s
+        )
+        asked = any(o.name == "parameters" for o in self.search.objectives)
+        pool = Pool(backend)
+        Engine(arms, pool, book, packing, parameters=parameters if asked else None).run()
+
+    def confirm(
+        self, arms: Sequence["Arm"], ledger: "Ledger"
+    ) -> tuple[list["Finalist"], Tree | None]:
+        """Train the finalists on fresh seeds, where the ledger lacks them; how they did."""
+        from search_spaces import confirm
+
+        found = confirm.finalists(self.search, arms, most=self.options.confirm)
+        if not found:
+            return [], None
+        seeds = list(range(self.options.confirm_seeds))
+        runs = confirm.runs_of(found, seeds)
+        from cal.adapters.tracking import Variant
+
+        for one in found:
+            title = f"rank {one.rank}" if one.trial is not None else one.title
+            ledger.add_variant(confirm.EXPERIMENT, Variant(one.name, title, one.config.method))
+        missing = [run for run in runs if not ledger.finished(confirm.EXPERIMENT, run.hash)]
+        if missing:
+            self._train(missing, ledger, done=len(runs) - len(missing))
+        keys = {(name, run.seed): run.hash for run in runs for name in run.arms}
+        values = {
+            one.name: {c: _accuracies(one.name, c, seeds, keys, ledger) for c in confirm.CONDITIONS}
+            for one in found
+        }
+        for one in found:
+            hashes = [keys[one.name, seed] for seed in seeds]
+            ledger.aggregate(confirm.EXPERIMENT, one.name, hashes=hashes)
+        classes = arms[0].rules.classes
+        return found, confirm.confirmed(found, seeds, values, classes=classes)
+
+    def _train(self, runs: Sequence[Any], ledger: "Ledger", *, done: int) -> None:
+        from cal import units
+        from cal.adapters import ray_backend, ray_sizing
+        from cal.adapters.ray_execute import execute
+        from cal.progress import Progress
+
+        backend = self.backend()
+        places = ray_backend.places(backend)
+        work: list[units.Unit] = [(run,) for run in runs]
+        if backend.name == "packed":
+            sizes = dict(ray_sizing.sizes_of(runs, backend))
+            work = units.packed(runs, sizes, places=places)
+        with Progress(runs, done=done, places=places) as progress:
+            execute(work, ledger, backend=backend, listener=progress)
+
+
+def _accuracies(
+    name: str,
+    condition: str,
+    seeds: Sequence[int],
+    keys: Mapping[tuple[str, int], str],
+    ledger: "Ledger",
+) -> dict[int, float | None]:
+    found: dict[int, float | None] = {}
+    for seed in seeds:
+        row = ledger.find("confirm", keys[name, seed])
+        done = row is not None and row.status == "FINISHED"
+        found[seed] = row.metrics.get(f"test/{condition}/accuracy") if done and row else None
+    return found
+
+
+def told(
+    search: Search,
+    arms: Sequence["Arm"],
+    ledger: "Ledger",
+    found: Sequence["Finalist"],
+    confirmed: Tree | None,
+    warm: Sequence[Tree],
+    *,
+    begun: float,
+    out: Path,
+) -> Tree:
+    """Everything that tells of the search: report, best.yaml, the ledger's report run."""
+    from evidence.writing import provenance_of, write_files
+    from search_spaces.best import best_yaml
+    from search_spaces.tree import tree_of
+    from search_spaces.understanding import understood
+    from search_spaces.wording import note, verdict
+    from search_spaces.writing import write_report
+
+    words = shlex.join(["python", "-m", "search_spaces.explore", *sys.argv[1:]])
+    rows = {row.hash: row.run_id for row in ledger.entries("").values()}
+    tree = tree_of(
+        search,
+        arms,
+        confirmed=confirmed,
+        warm=warm,
+        warnings=[],
+        rows=rows,
+        provenance=provenance_of(command=words, git=[ledger.git]),
+        wall_s=time.monotonic() - begun,
+    )
+    cli.say("which fields matter, and the report")
+    tree = understood(tree)
+    tree["verdict"] = list(verdict(tree))
+    names = list(write_report(tree, out=out))
+    if found:
+        write_files(out, {"best.yaml": best_yaml(found[0], tree).encode()})
+        names.append("best.yaml")
+    ledger.report({name: out / name for name in names}, note=note(tree))
+    return tree
+
+
+def shown(tree: Tree, pages: Sequence[Any], out: Path) -> int:
+    """The answer on the terminal, and where everything is."""
+    from cal.adapters.tracking import hidden
+
+    for sentence in tree["verdict"]:
+        print(sentence)
+    print(f"report: {out / 'report.html'}")
+    if tree["confirmed"]:
+        print(f"best: {out / 'best.yaml'} (python -m cal.train --config, ablations.full --config)")
+    store = hidden(home.tracking_uri())
+    if store.startswith("http"):
+        print("MLflow:", *(page.at(store) for page in pages), sep="\n  ")
+    else:
+        print("MLflow: `make ui` serves it and prints the address of each page")
+    failed = any(t["status"] == "failed" for arm in tree["arms"] for t in arm["trials"])
+    return cli.SOME_FAILED if failed else cli.DONE
+
+
+if __name__ == "__main__":
+    cli.run(main, module="search_spaces.explore")

@@ -1,0 +1,120 @@
+"""Live progress of a search: a table on a terminal, a line now and then elsewhere."""
+
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from cal.records import Epoch
+from search_spaces.objectives import Objective, scalar
+from search_spaces.racing import Score
+from search_spaces.trials import SeedRun, Trial
+
+EVERY_S = 15.0  # between lines where there is no terminal
+SHOWN = 8  # runs under way that the table lists
+
+
+class Progress:
+    """Told by the book what happens. ``most``: trials of each arm; ``done``: told before."""
+
+    def __init__(
+        self, objectives: Sequence[Objective], most: Mapping[str, int], *, done: Mapping[str, int]
+    ) -> None:
+        self.objectives, self.most = tuple(objectives), dict(most)
+        self.done = {arm: done.get(arm, 0) for arm in most}
+        self.before = sum(self.done.values())
+        self.failed = self.stopped = 0
+        self.best: dict[str, tuple[float, str]] = {}  # arm -> scalar, in words
+        self.now: dict[str, tuple[SeedRun, Epoch]] = {}
+        self.begun = self.last_line = time.monotonic()
+        self.console = Console(stderr=True)
+        self.live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self.live = Live(self._table(), console=self.console, refresh_per_second=2)
+            self.live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.live is not None:
+            self.live.__exit__(kind, error, trace)
+
+    def asked(self, trial: Trial) -> None:
+        """A trial begins."""
+        self._show()
+
+    def epoch(self, run: SeedRun, record: Epoch) -> None:
+        """An epoch was trained."""
+        self.now[run.hash] = (run, record)
+        self._show()
+
+    def told(self, trial: Trial, scores: Mapping[str, Score]) -> None:
+        """A trial ended."""
+        for run in trial.runs:
+            self.now.pop(run.hash, None)
+        self.done[trial.arm] += 1
+        self.failed += trial.status == "failed"
+        self.stopped += trial.status == "stopped"
+        if trial.status == "failed" and trial.twin is None:
+            self._say(f"failed: {trial.name}: {trial.reason}")
+        if trial.status == "complete" and scores:
+            means = {name: score.mean for name, score in scores.items()}
+            value = scalar(self.objectives, means)
+            if value > self.best.get(trial.arm, (value - 1, ""))[0]:
+                words = ", ".join(f"{name} {mean:.4g}" for name, mean in means.items())
+                self.best[trial.arm] = (value, f"{words} (trial {trial.number})")
+        self._show()
+
+    def note(self, line: str) -> None:
+        """Something else the user should know."""
+        self._say(line)
+
+    def time_left(self) -> str:
+        """Minutes and seconds at the pace so far, or a dash before any trial ended."""
+        ended = sum(self.done.values()) - self.before
+        if not ended:
+            return "-"
+        left = sum(self.most.values()) - sum(self.done.values())
+        minutes, rest = divmod(round((time.monotonic() - self.begun) / ended * left), 60)
+        return f"{minutes} min {rest:02d} s"
+
+    def headline(self) -> str:
+        """One line: trials, runs under way, the best of the first arm, time left."""
+        parts = [f"{sum(self.done.values())} of {sum(self.most.values())} trials"]
+        parts += [f"{self.stopped} stopped early"] if self.stopped else []
+        parts += [f"{self.failed} failed"] if self.failed else []
+        parts += [f"{len(self.now)} runs under way"] if self.now else []
+        parts += [f"best of {arm}: {words}" for arm, (_, words) in list(self.best.items())[:1]]
+        return f"{', '.join(parts)}, {self.time_left()} left"
+
+    def _show(self) -> None:
+        if self.live is not None:
+            self.live.update(self._table())
+        elif time.monotonic() - self.last_line >= EVERY_S:
+            self.last_line = time.monotonic()
+            self._say(self.headline())
+
+    def _say(self, text: str) -> None:
+        """Text as it is: brackets in errors are no markup."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _table(self) -> Table:
+        table = Table(title=self.headline(), title_justify="left")
+        for column in ("arm", "trials", "best so far"):
+            table.add_column(column)
+        for arm, most in self.most.items():
+            table.add_row(arm, f"{self.done[arm]}/{most}", self.best.get(arm, (0.0, "-"))[1])
+        for run, record in list(self.now.values())[:SHOWN]:
+            at = f"epoch {record.epoch}/{record.epochs}"
+            table.add_row(f"  {run.trial.name}", f"seed {run.seed}", at)
+        return table

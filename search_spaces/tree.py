@@ -1,0 +1,155 @@
+"""A search as plain JSON: what its report is made of. ``docs/search.md`` explains every key."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cal.config import flatten
+from cal.effective import effective
+from search_spaces import racing, trials
+from search_spaces.arm import Arm
+from search_spaces.confirm import ranked
+from search_spaces.fronts import front
+from search_spaces.objectives import Objective, guesses, scalar, words
+from search_spaces.samplers import SAMPLERS
+from search_spaces.searched import ArmSpec, Search
+from search_spaces.trials import Trial
+
+Tree = dict[str, Any]
+VERSION = 1
+
+
+def tree_of(
+    search: Search,
+    arms: Sequence[Arm],
+    *,
+    confirmed: Tree | None,
+    warm: Sequence[Tree],
+    warnings: Sequence[str],
+    rows: Mapping[str, str],
+    provenance: Tree,
+    wall_s: float,
+) -> Tree:
+    """``rows``: hash -> run id of the ledger. Importance, edges and words are added by
+    ``search_spaces.understanding`` and ``writing``.
+    """
+    spent = [trials.budget(list(arm.trials.values()), seeds=len(search.seeds)) for arm in arms]
+    total = {name: sum(getattr(b, name) for b in spent) for name in ("trials", "runs", "epochs")}
+    return {
+        "schema_version": VERSION,
+        "kind": "search",
+        "name": search.name,
+        "title": search.title,
+        "git": provenance["git"],
+        "command": provenance["command"],
+        "space": {
+            "name": search.main.space.name,
+            "title": search.main.space.title,
+            "dimensions": [d.model_dump(mode="json") for d in search.main.dimensions],
+        },
+        "base": flatten(effective(search.base).model_dump(mode="json")),
+        "data": {"name": search.base.data.name, "title": search.title},
+        "objectives": [_objective(o) for o in search.objectives],
+        "scalar": words(search.objectives),
+        "sampler": {"name": search.sampler, "words": SAMPLERS[search.sampler].words},
+        "scheduler": {"name": search.scheduler.name, "words": search.scheduler.words},
+        "racing": {"seeds_most": len(search.seeds), "words": racing.words(len(search.seeds))},
+        "failure_rule": failure_rule(search.objectives, classes=arms[0].rules.classes),
+        "seeds": {
+            "search": list(search.seeds),
+            "confirm": list(confirmed["seeds"]) if confirmed else [],
+        },
+        "budget": total
+        | {
+            "epochs_in_full": sum(b.full for b in spent),
+            "train_s": math.fsum(b.train_s for b in spent),
+            "evaluate_s": math.fsum(b.evaluate_s for b in spent),
+            "wall_s": wall_s,
+        },
+        "arms": [arm_tree(*pair, search, rows) for pair in zip(search.arms, arms, strict=True)],
+        "warm": list(warm),
+        "warnings": list(warnings),
+        "confirmed": confirmed,
+        "verdict": [],
+        "provenance": provenance,
+    }
+
+
+def _objective(o: Objective) -> Tree:
+    return {"name": o.name, "title": o.title, "better": o.better, "unit": o.unit}
+
+
+def failure_rule(objectives: Sequence[Objective], *, classes: int) -> str:
+    """What a run that failed or diverged counts as, in words."""
+    known = guesses(objectives, classes=classes, default=None)
+    parts = [
+        f"{o.title} {known[o.name]:.3g}" if o.guess else f"{o.title} of the default configuration"
+        for o in objectives
+    ]
+    return (
+        f"A trial one of whose runs fails or diverges is told to the sampler as a guess among "
+        f"{classes} classes: {', '.join(parts)}. A run whose worker died is trained again from its "
+        "checkpoint, which is no failure."
+    )
+
+
+def arm_tree(spec: ArmSpec, arm: Arm, search: Search, rows: Mapping[str, str]) -> Tree:
+    """One arm, without what only understanding adds."""
+    order = ranked(arm)
+    defaults = [t.number for t in arm.trials.values() if t.origin == "default"]
+    done = {t.number: arm.means(t) for t in order}
+    several = len(search.objectives) > 1
+    spent = trials.budget(list(arm.trials.values()), seeds=len(search.seeds))
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "main": spec is search.main,
+        "config": flatten(spec.config),
+        "dimensions": [d.model_dump(mode="json") for d in spec.dimensions],
+        "trials": [trial_tree(arm, trial, rows) for trial in arm.trials.values()],
+        "best": order[0].number if order else None,
+        "default": defaults[0] if defaults else None,
+        "front": sorted(front(done, search.objectives)) if several else [],
+        "hypervolume": None,
+        "history": history(arm),
+        "edges": [],
+        "proposals": [],
+        "off": [],
+        "importance": None,
+        "budget": {
+            "trials": spent.trials,
+            "runs": spent.runs,
+            "epochs": spent.epochs,
+            "train_s": spent.train_s,
+        },
+    }
+
+
+def trial_tree(arm: Arm, trial: Trial, rows: Mapping[str, str]) -> Tree:
+    """One trial; a twin has the scores of the trial that it is."""
+    scores = arm.scored(trial)
+    means = {name: score.mean for name, score in scores.items()}
+    tree = trials.as_tree(
+        trial,
+        {
+            "scores": means,
+            "errors": {name: score.error for name, score in scores.items()},
+            "scalar": scalar(arm.rules.objectives, means) if means else None,
+        },
+    )
+    for seed in tree["seeds"]:
+        seed["run_id"] = rows.get(seed["hash"], "")
+    return tree
+
+
+def history(arm: Arm) -> list[list[float]]:
+    """[epochs trained so far, best scalar so far] after each trial that is complete, in the order
+    of the trials: the epochs of those that were stopped early are in the sum.
+    """
+    epochs, best, line = 0, -math.inf, []
+    for trial in arm.trials.values():
+        epochs += sum(run.epoch for run in trial.runs)
+        if trial.status == "complete" and trial.twin is None:
+            best = max(best, scalar(arm.rules.objectives, arm.means(trial)))
+            line.append([float(epochs), best])
+    return line
