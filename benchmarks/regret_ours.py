@@ -14,6 +14,7 @@ from cal.records import Epoch, Failure, Record, Result
 from cal.running import Job
 from search_spaces.arm import Arm, Rules
 from search_spaces.branches import completed
+from search_spaces.confirm import ranked
 from search_spaces.engine import Engine, Packing
 from search_spaces.objectives import OBJECTIVES, scalar
 from search_spaces.samplers import make_sampler
@@ -118,17 +119,16 @@ def recommended(arm: Arm) -> Trial | None:
     """The best complete trial, as the report ranks them; before there is one, the best of those
     with a finished seed, then of those trained furthest.
     """
+    complete = ranked(arm)
+    if complete:
+        return complete[0]
     own = [t for t in arm.trials.values() if t.twin is None and t.runs and t.status != "failed"]
     lines = [trial for trial in own if trial.line]
-    complete = [trial for trial in lines if trial.status == "complete"]
-
-    def value(trial: Trial) -> float:
-        return scalar(arm.rules.objectives, arm.means(trial))
-
     if lines:
-        return max(complete or lines, key=lambda trial: (value(trial), -trial.number))
+        objectives = arm.rules.objectives
+        return max(lines, key=lambda t: (scalar(objectives, arm.means(t)), -t.number))
     begun = [trial for trial in own if trial.runs[0].curve]
-    return max(begun, key=lambda trial: (trial.runs[0].curve[-1], -trial.number), default=None)
+    return max(begun, key=lambda t: (t.runs[0].curve[-1], -t.number), default=None)
 
 
 def ours(
@@ -147,7 +147,7 @@ def ours(
         study = Study(
             None,
             f"regret {number}",
-            sampler=make_sampler(sampler, seed=number, objectives=1),
+            sampler=lambda asked: make_sampler(sampler, seed=number, objectives=1),
             objectives=objectives,
             dimensions=table.dimensions,
             config=table.base,
