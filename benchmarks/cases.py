@@ -25,7 +25,7 @@ def regime(name: str, *, method: str = "cal", seed: int = 0) -> Config:
     return parse(merge(REGIMES[name], changes | ({"gamma": 0} if method == "joint" else {})))
 
 
-def resnet(method: str) -> tuple[Config, Parts]:
+def resnet(method: str, *, batch: int = 16) -> tuple[Config, Parts]:
     """Images of noise in memory: the time of a step does not depend on what they show."""
     tree = {
         "method": method,
@@ -33,7 +33,7 @@ def resnet(method: str) -> tuple[Config, Parts]:
         "data": {"name": "keypad"},
         "model": {"encoder": "resnet18"},
         "cal": {"contribution": {"interval": 10, "probe_batch": 32}, "bottleneck": {"beta": 3e-3}},
-        "train": {"batch": 16, "epochs": 1000},
+        "train": {"batch": batch, "epochs": 1000},
     }
     draw = torch.Generator().manual_seed(0)
 
@@ -42,5 +42,6 @@ def resnet(method: str) -> tuple[Config, Parts]:
         return Part(images, torch.randint(0, 10, (size,), generator=draw), torch.arange(size))
 
     zero = (torch.zeros(()),) * 2
-    parts = Parts(part(160), part(128), part(16), part(16), zero, zero, 10, ("audio", "image"), "")
+    train, probe, rest = part(max(160, 4 * batch)), part(128), part(16)
+    parts = Parts(train, probe, rest, rest, zero, zero, 10, ("audio", "image"), "")
     return parse(tree), parts

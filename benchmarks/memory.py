@@ -1,10 +1,12 @@
 """Memory of packs of 1, 8, 24 and 96 runs, and what the probe of one and two predicts.
 
-    python -m benchmarks.memory
+    python -m benchmarks.memory [--device cuda]
 
-Each pack trains an epoch and is evaluated in a process of its own.
+Each pack trains an epoch and is evaluated: in a process of its own, whose growth is looked at; on a
+GPU in this process, since torch counts there what tensors take.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -13,47 +15,47 @@ from typing import Any
 import torch
 
 from benchmarks.cases import regime
+from benchmarks.packing import SIZES, pack
 from cal.evaluate import evaluate
 from cal.footprint import measure as probe
 from cal.footprint import peak, reset_peak, used
-from cal.trainer import Trainer
-
-SIZES = (1, 8, 24, 96)
 
 
-def taken(name: str, size: int) -> int:
+def taken(name: str, size: int, device: str) -> int:
     """Most bytes of a pack in this process, beyond what a first run of another seed left."""
     torch.set_num_threads(1)
-    _train(name, 1, first=1000)
-    before = used("cpu")
-    reset_peak("cpu")
-    _train(name, size, first=0)
-    return peak("cpu") - before
+    _train(name, 1, device, first=1000)
+    before = used(device)
+    reset_peak(device)
+    _train(name, size, device, first=0)
+    return peak(device) - before
 
 
-def _train(name: str, size: int, *, first: int) -> None:
-    trainer = Trainer([regime(name, seed=first + r) for r in range(size)])
+def _train(name: str, size: int, device: str, *, first: int) -> None:
+    trainer = pack(name, size, device=device, first=first)
     list(trainer.epoch_steps())
     evaluate(trainer.network, trainer.configs, trainer.data, trainer.device)
 
 
-def predicted(name: str) -> list[int]:
+def predicted(name: str, device: str) -> list[int]:
     """Bytes of each size by the probe, in this process."""
     torch.set_num_threads(1)
-    _train(name, 1, first=1000)
-    found = probe(regime(name), device="cpu", free=0.0)
-    return [found.bytes(size) for size in SIZES]
+    _train(name, 1, device, first=1000)
+    found = probe(regime(name), device=device, free=0.0)
+    return [found.bytes(size) for size in SIZES[device]]
 
 
-def measure(name: str) -> dict[str, Any]:
+def measure(name: str, *, device: str = "cpu") -> dict[str, Any]:
     """MiB by size, measured and predicted."""
-    guess = _in_process(f"predicted({name!r})")
+    if device == "cpu":
+        guess = _in_process(f"predicted({name!r}, 'cpu')")
+        found = [_in_process(f"taken({name!r}, {size}, 'cpu')") for size in SIZES["cpu"]]
+    else:
+        guess = predicted(name, device)
+        found = [taken(name, size, device) for size in SIZES[device]]
     return {
-        f"R={size}": {
-            "measured_mib": _in_process(f"taken({name!r}, {size})") / 2**20,
-            "predicted_mib": guess[i] / 2**20,
-        }
-        for i, size in enumerate(SIZES)
+        f"R={size}": {"measured_mib": most / 2**20, "predicted_mib": expected / 2**20}
+        for size, most, expected in zip(SIZES[device], found, guess, strict=True)
     }
 
 
@@ -63,7 +65,14 @@ def _in_process(call: str) -> Any:
     return json.loads(done.stdout)
 
 
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("--device", default="cpu", choices=tuple(SIZES))
+    options = p.parse_args()
+    for name in ("hw20", "keypad"):
+        for key, sizes in measure(name, device=options.device).items():
+            print(name, key, {what: round(mib) for what, mib in sizes.items()}, flush=True)
+
+
 if __name__ == "__main__":
-    for regime_name in ("hw20", "keypad"):
-        for key, sizes in measure(regime_name).items():
-            print(regime_name, key, {name: round(mib) for name, mib in sizes.items()})
+    main()

@@ -86,6 +86,20 @@ def gpu() -> Results:
     return {name: measure(name, device="cuda") for name in ("hw20", "keypad")}
 
 
+def gpu_memory() -> Results:
+    """Memory of packs on a GPU, measured and predicted."""
+    from benchmarks.memory import measure
+
+    return {name: measure(name, device="cuda") for name in ("hw20", "keypad")}
+
+
+def gpu_resnet18() -> Results:
+    """CAL over joint training, two ResNet-18 on a GPU."""
+    from benchmarks.overhead import measure
+
+    return {"two ResNet-18, on a GPU": measure("resnet18", device="cuda", rounds=5)}
+
+
 BENCHMARKS: dict[str, Callable[[], Results]] = {
     "packing": packing,
     "overhead": overhead,
@@ -95,12 +109,14 @@ BENCHMARKS: dict[str, Callable[[], Results]] = {
     "default": default,
     "resnet18": resnet18,
     "gpu": gpu,
+    "gpu-memory": gpu_memory,
+    "gpu-resnet18": gpu_resnet18,
 }
 
 
 def left_out(name: str, *, slow: bool) -> str | None:
     """Why a benchmark does not fit; None where it does."""
-    if name == "gpu" and not torch.cuda.is_available():
+    if name.startswith("gpu") and not torch.cuda.is_available():
         return "no GPU"
     if name in ("resnet18", "default") and not slow:
         return "takes minutes: --slow"
@@ -130,6 +146,7 @@ def where() -> dict[str, object]:
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
         "cores": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
         "versions": {name: version(name) for name in libraries},
         "commit": commit,

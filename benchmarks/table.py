@@ -16,16 +16,19 @@ def table(results: Results) -> str:
 
 
 def _packing(results: Results) -> Iterator[tuple[str, str, str]]:
-    for key, rival in (("packing", "the bare loop"), ("gpu", "one run at a time, on a GPU")):
+    rivals = (("packing", "the bare loop", "cpu"), ("gpu", "one run at a time, on a GPU", "wall"))
+    for key, rival, clock in rivals:
         for name, found in results.get(key, {}).items():
             if name not in NETWORKS:
                 continue
             times = found["times"]
             slow = "bare" if "bare" in times else "R=1"
             for size, ratio in found["ratio"].items():
-                ms = f"{times[slow]['cpu_ms']:.2f} -> {times[size]['cpu_ms']:.2f} ms a step and run"
+                digits = 2 if clock == "cpu" else 3
+                before, after = (times[which][f"{clock}_ms"] for which in (slow, size))
+                ms = f"{before:.2f} -> {after:.{digits}f} ms a step and run"
                 what = f"{NETWORKS[name]}, full CAL, {size}, against {rival}"
-                yield what, f"{ratio['cpu']:.2f} x", ms
+                yield what, f"{ratio[clock]:.2f} x", ms
 
 
 def _cores(results: Results) -> Iterator[tuple[str, str, str]]:
@@ -61,21 +64,22 @@ def _study(results: Results) -> Iterator[tuple[str, str, str]]:
 
 
 def _overhead(results: Results) -> Iterator[tuple[str, str, str]]:
-    for key in ("overhead", "resnet18"):
+    for key, clock in (("overhead", "cpu"), ("resnet18", "cpu"), ("gpu-resnet18", "wall")):
         for name, found in results.get(key, {}).items():
             if "ratio" in found:
-                joint, cal = (found["times"][method]["cpu_ms"] for method in ("joint", "cal"))
-                times = f"{joint:.2f} -> {cal:.2f} ms"
-                yield f"CAL over joint training, {name}", f"{found['ratio']['cpu']:.2f}", times
+                times = (found["times"][method][f"{clock}_ms"] for method in ("joint", "cal"))
+                ms = "{:.2f} -> {:.2f} ms".format(*times)
+                yield f"CAL over joint training, {name}", f"{found['ratio'][clock]:.2f}", ms
 
 
 def _memory(results: Results) -> Iterator[tuple[str, str, str]]:
-    for name, found in results.get("memory", {}).items():
-        if name not in NETWORKS:
-            continue
-        for size, mib in found.items():
-            guess = f"predicted {mib['predicted_mib']:.0f} MiB"
-            yield f"memory, {NETWORKS[name]}, {size}", f"{mib['measured_mib']:.0f} MiB", guess
+    for key, what in (("memory", "memory"), ("gpu-memory", "memory of a GPU")):
+        for name, found in results.get(key, {}).items():
+            if name not in NETWORKS:
+                continue
+            for size, mib in found.items():
+                guess = f"predicted {mib['predicted_mib']:.0f} MiB"
+                yield f"{what}, {NETWORKS[name]}, {size}", f"{mib['measured_mib']:.0f} MiB", guess
 
 
 def _where(results: Results) -> str:

@@ -87,26 +87,39 @@ def measure(config: Config, *, device: str, free: float) -> Measured:
     """Packs of this configuration in this process, until the next would not pay or not fit."""
     part = config.evaluate.part
     parts = [load(config.data, seed=config.seed + r, evaluated=part) for r in range(2)]
-    memory, step_s = list[int](), list[float]()
     give_back_memory()
     before = used(device)
-    for size in (1, 2):
-        reset_peak(device)
-        trainer = _trainer(config, parts, size, device)
-        step_s.append(_seconds(trainer))
-        evaluate(trainer.network, trainer.configs, trainer.data, trainer.device)
-        memory.append(max(0, peak(device) - before))
-    evaluate_s = _evaluate_seconds(
-        trainer
-    )  # the test inputs are made by now, for all runs of a seed
-    found = Measured((1, 2), tuple(step_s), (memory[0], memory[1]), evaluate_s)
+    (one, first, _), (two, second, evaluate_s) = (
+        _looked_at(config, parts, size, device) for size in (1, 2)
+    )
+    memory = (max(0, one - before), max(0, two - before))
+    found = Measured((1, 2), (first, second), memory, evaluate_s)
     while pays(found.step_s):
         size = 2 * found.replicas[-1]
         if size > LARGEST[torch.device(device).type] or found.bytes(size) > PART * free:
             break
-        seconds = _seconds(_trainer(config, parts, size, device))
+        try:
+            seconds = _seconds(_trainer(config, parts, size, device))
+        except torch.OutOfMemoryError:  # of a GPU: the line was too low, so no larger ones
+            break
         found = replace(found, replicas=(*found.replicas, size), step_s=(*found.step_s, seconds))
     return found
+
+
+def _looked_at(
+    config: Config, parts: Sequence[Parts], size: int, device: str
+) -> tuple[int, float, float]:
+    """Most bytes held while a pack trains and is evaluated, seconds of its step and evaluation.
+
+    The pack ends here: beside the next one it would count for that one's memory.
+    """
+    reset_peak(device)
+    trainer = _trainer(config, parts, size, device)
+    step_s = _seconds(trainer)
+    evaluate(trainer.network, trainer.configs, trainer.data, trainer.device)
+    most = peak(device)
+    # The test inputs are made by now, for all runs of a seed.
+    return most, step_s, _evaluate_seconds(trainer)
 
 
 def measure_alone(config: Config, *, device: str, seconds: float) -> Size:
@@ -173,16 +186,19 @@ def _evaluate_seconds(trainer: Trainer) -> float:
 
 
 def used(device: str) -> int:
-    """Bytes held now: of the GPU by torch, else by this process."""
+    """Bytes held now: of the GPU by tensors, else by this process.
+
+    Not what torch keeps of the GPU: blocks of 2 and 20 MiB, in which a second small run is free.
+    """
     if device != "cpu":
-        return torch.cuda.memory_reserved()
+        return torch.cuda.memory_allocated()
     return _status("VmRSS") or peak(device)
 
 
 def peak(device: str) -> int:
     """Most bytes held since ``reset_peak``."""
     if device != "cpu":
-        return torch.cuda.max_memory_reserved()
+        return torch.cuda.max_memory_allocated()
     unit = 1 if sys.platform == "darwin" else 1024
     return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

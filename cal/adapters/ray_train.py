@@ -79,6 +79,9 @@ def stream(jobs: Sequence[Job], *, gpus: float = 0.0) -> Any:
 
     ``max_retries=0``: a repeated generator would start from its first record; the caller submits
     the runs anew and they resume from their checkpoints.
+
+    With GPUs the worker is a new process each time (Ray's ``max_calls`` is 1 there): a process that
+    has opened a GPU can be given no other one, and would keep memory.
     """
     task = ray.remote(max_retries=0, num_cpus=1, num_gpus=gpus)(_in_worker)
     return task.remote(jobs, gpus)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.bare import Bare, Loop
+from benchmarks.packing import SEEDS, pack
 from benchmarks.run import left_out, rewritten
 from benchmarks.table import table
 from benchmarks.timing import Timing, interleaved, ratio
@@ -149,6 +150,43 @@ def test_the_table_shows_packs_with_every_core_at_work_and_the_default_study() -
     )
 
 
+def test_the_table_tells_a_gpu_s_figures_by_the_clock() -> None:
+    """There the processor's time says who waited how, not who was fast."""
+    ms = {"cpu_ms": 9.0, "wall_ms": 8.0}
+    gpu = {
+        "times": {"R=1": ms, "R=512": {"cpu_ms": 0.01, "wall_ms": 0.0625}},
+        "ratio": {"R=512": {"cpu": 900.0, "wall": 128.0}},
+    }
+    resnets = {
+        "times": {"joint": {"cpu_ms": 1.0, "wall_ms": 40.0}, "cal": {"cpu_ms": 2.0, "wall_ms": 42}},
+        "ratio": {"cpu": 2.0, "wall": 1.05},
+    }
+    found = {
+        "gpu": {"hw20": gpu},
+        "gpu-resnet18": {"two ResNet-18, on a GPU": resnets},
+        "gpu-memory": {"hw20": {"R=1": {"measured_mib": 10.0, "predicted_mib": 11.0}}},
+    }
+    network = "six-view MLP (hw20)"
+    assert table(found).splitlines()[2:5] == [
+        f"| {network}, full CAL, R=512, against one run at a time, on a GPU | 128.00 x "
+        "| 8.00 -> 0.062 ms a step and run |",
+        "| CAL over joint training, two ResNet-18, on a GPU | 1.05 | 40.00 -> 42.00 ms |",
+        f"| memory of a GPU, {network}, R=1 | 10 MiB | predicted 11 MiB |",
+    ]
+
+
+def test_a_large_pack_has_runs_of_their_own_and_few_data_sets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a GPU 512 data sets would take longer to read than the pack to train."""
+    monkeypatch.setitem(SEEDS, "cpu", 2)
+    trainer = pack("hw20", 5, first=3)
+    assert [config.seed for config in trainer.configs] == [3, 4, 5, 6, 7]
+    assert [parts.fingerprint for parts in trainer.data] == [
+        load(trainer.configs[r % 2].data, seed=3 + r % 2).fingerprint for r in range(5)
+    ]
+
+
 def test_readme_keeps_all_but_its_table() -> None:
     text = "before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n"
     assert rewritten(text, "new") == "before\n<!-- bench -->\nnew\n<!-- /bench -->\nafter\n"
@@ -157,6 +195,8 @@ def test_readme_keeps_all_but_its_table() -> None:
 def test_what_does_not_fit_says_why() -> None:
     assert left_out("resnet18", slow=False) == "takes minutes: --slow"
     assert left_out("packing", slow=False) is None
+    if not torch.cuda.is_available():
+        assert left_out("gpu-memory", slow=True) == "no GPU"
 
 
 def test_a_ratio_is_slow_over_fast_and_rounds_alternate() -> None:

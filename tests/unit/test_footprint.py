@@ -1,6 +1,9 @@
 """The size of packs from what was measured, by hand; and a real measurement of a small run."""
 
+from typing import Any
+
 import pytest
+import torch
 
 from cal import footprint
 from cal.config import parse
@@ -64,3 +67,48 @@ def test_a_real_measurement_ends_where_more_does_not_pay_or_fit() -> None:
         or found.bytes(2 * found.replicas[-1]) > footprint.PART * 64 * MIB
         or not pays(found.step_s)
     )
+
+
+def test_a_pack_that_does_not_fit_a_gpu_after_all_ends_the_measurement(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The line said that eight runs fit; torch says no. What was measured before stands."""
+    plain = footprint._seconds
+
+    def full(trainer: Any) -> float:
+        if len(trainer.configs) == 8:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return plain(trainer) / len(trainer.configs) ** 2  # more always pays
+
+    monkeypatch.setattr(footprint, "_seconds", full)
+    config = parse({"data": {"labels_per_class": 20}, "train": {"epochs": 2}})
+    assert measure(config, device="cpu", free=1e12).replicas == (1, 2, 4)
+
+
+def test_the_memory_of_two_runs_is_looked_at_without_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Beside it a further run would seem larger by what a run holds between its steps."""
+    alive: set[int] = set()
+
+    class Counted(footprint.Trainer):
+        def __init__(self, *given: Any, **options: Any) -> None:
+            assert not alive
+            super().__init__(*given, **options)
+            alive.add(len(self.configs))
+
+        def __del__(self) -> None:
+            alive.discard(len(self.configs))
+
+    monkeypatch.setattr(footprint, "Trainer", Counted)
+    config = parse({"data": {"labels_per_class": 20}, "train": {"epochs": 2}})
+    assert measure(config, device="cpu", free=0.0).replicas == (1, 2)
+
+
+def test_on_a_gpu_tensors_count_and_not_the_blocks_that_torch_keeps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two small runs lie in one block of 20 MiB: by blocks any number would fit."""
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 5)
+    assert (footprint.used("cuda"), footprint.peak("cuda:0")) == (3, 5)
