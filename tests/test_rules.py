@@ -24,7 +24,9 @@ HOMES = {
     "mlflow": ("cal/adapters/tracking*.py", "tests/integration/*"),
     "matplotlib": ("evidence/charts/still.py",),
     "plotly": ("evidence/pages/html.py",),
-    "optuna": ("search_spaces/*", "tests/contract/*", "tests/integration/*"),
+    "optuna": ("search_spaces/*", "tests/contract/*", "tests/integration/*")
+    + ("benchmarks/regret_contestants.py",),
+    "syne_tune": ("benchmarks/regret_syne.py",),
     "cal.adapters": ("cal/adapters/*", "cal/train.py", "search_spaces/*", "ablations/*")
     + ("cluster/*", "benchmarks/*", "docs/screenshots.py", "tests/*"),
     "cluster": ("cluster/*", "tests/*"),
