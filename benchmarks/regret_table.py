@@ -38,9 +38,7 @@ from benchmarks.regret_points import Point, drawn, known_points
 from cal.allocator import keep_freed_memory
 from cal.config import CONFIGS, Config, ConfigError, find_yaml, merge, parse, read_yaml
 from cal.effective import code_version
-from cal.methods.cal import applied
-from cal.methods.metric import kind
-from cal.packed import halves, packs, shape
+from cal.packed import check_pack, halves, packs, shape
 from cal.records import Failure, Record, Result
 from cal.trainer import State, Trainer
 from search_spaces.dimension import Dimension
@@ -68,8 +66,9 @@ def packed_by(dimensions: Sequence[Dimension], config: Config) -> set[str]:
     found = set()
     for d in dimensions:
         if d.label != "fixed" and acting([d], config):
-            ends = [laid(config, {d.field: end}) for end in d.extremes()]
-            if len({(shape(end), kind(end), applied(end)) for end in ends}) > 1:
+            try:
+                check_pack([laid(config, {d.field: end}) for end in d.extremes()])
+            except ValueError:
                 found.add(d.field)
     return found
 
