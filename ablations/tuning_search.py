@@ -17,13 +17,13 @@ from ablations.tuning import EXPERIMENT, ArmTuning, Budget, Outcome, Spec, Trial
 from cal.config import Config, ConfigError, flatten
 from cal.effective import effective, run_hash
 from cal.runs import Run
+from search_spaces.edges import edges
 from search_spaces.fields import laid
 from search_spaces.space import Dimension, Space, fields_for, read_space, value_of
 
 FIRST_SEED = 1000  # tuning seeds; the report's seeds lie below
 BATCH = 4  # trials of each arm between two looks at scores
 STARTUP = 4  # trials before the sampler learns; a constant, so more trials repeat none
-EDGE = 0.05  # part of a range that counts as its end
 WORST = 0.0  # accuracy of a run that failed or diverged
 METRICS = {"clean": "select/clean/accuracy", "robust": "select/robust/accuracy"}
 
@@ -285,24 +285,3 @@ def _score(metrics: Metrics, name: str) -> float | None:
     """None for a run that failed, or whose accuracy is no number."""
     value = metrics.get(name, math.nan)
     return value if math.isfinite(value) else None
-
-
-def edges(dimensions: Sequence[Dimension], values: Mapping[str, Any]) -> list[str]:
-    """A sentence for each number in the outer 5 % of its range (of the logarithm's, if log)."""
-    found = []
-    for d in dimensions:
-        value = values.get(d.field)
-        if d.kind == "categorical" or d.ends is None or not isinstance(value, int | float):
-            continue
-        place = d.position(value)
-        if EDGE < place < 1 - EDGE:
-            continue
-        low, high = d.range
-        side, meaning = ("lower", d.ends.low) if place <= EDGE else ("upper", d.ends.high)
-        where = "beyond" if not 0 <= place <= 1 else "at"
-        scale = ", log" if d.log else ""
-        found.append(
-            f"{d.field} = {value:.4g} is {where} the {side} end of its range {low:g} to "
-            f"{high:g}{scale}: {meaning}"
-        )
-    return found

@@ -52,6 +52,12 @@ ALLOWED = {
     + ("search_spaces.fields",),
     "search_spaces/space.py": ("cal.config", "cal.effective", "search_spaces.dimension")
     + ("search_spaces.fields", "search_spaces.settings"),
+    **dict.fromkeys(
+        ("search_spaces/wording/*", "search_spaces/charts/*", "search_spaces/pages/*")
+        + ("search_spaces/edges.py", "search_spaces/reading.py", "search_spaces/switched_off.py")
+        + ("search_spaces/hypervolume.py", "search_spaces/writing.py"),
+        ("numpy", "cal.config", "evidence", "search_spaces"),
+    ),
     "search_spaces/*": ("pydantic", "optuna", "ray", "cal", "search_spaces", "evidence", "rich")
     + ("numpy", "scipy", "yaml"),
 }
@@ -62,6 +68,9 @@ PURE = tuple(
 PURE += ("evidence/statistics/__init__.py", "ablations/summary/__init__.py")
 PURE += ("ablations/plans.py", "ablations/simulated.py", "ablations/study.py", "ablations/until.py")
 PURE += ("ablations/tuning.py", "ablations/tuning_search.py", "search_spaces/space.py")
+PURE += ("search_spaces/edges.py", "search_spaces/reading.py", "search_spaces/switched_off.py")
+PURE += ("search_spaces/wording/__init__.py", "search_spaces/charts/__init__.py")
+PURE += ("search_spaces/pages/html.py", "search_spaces/writing.py")
 PURE += tuple(
     f"search_spaces/{name}.py" for name in ("branches", "dimension", "sections", "settings")
 )

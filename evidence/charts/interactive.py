@@ -1,5 +1,6 @@
 """A chart for the page, as data and layout of plotly.js; a second layout for a telephone. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -10,6 +11,7 @@ from evidence.charts.spec import COLOURS, DASHES, SYMBOLS, Chart, Panel, Point, 
 Tree = dict[str, Any]
 INK, SOFT, GRID = "#1b1f24", "#59636e", "#d8dee4"
 BAR = 28  # pixels for plotly's buttons, which lie on the line of the figure's title
+FAINT = 0.45  # opacity
 BAND = "rgba(89,99,110,0.13)"
 
 
@@ -99,7 +101,14 @@ def _line_traces(chart: Chart, panel: Panel, series: Series, shift: float) -> li
         )
     marker = {"symbol": SYMBOLS[series.look % len(SYMBOLS)], "size": 7, "color": _colour(series)}
     line = {"color": _colour(series), "width": 2, "dash": DASHES[series.look % len(DASHES)]}
-    marks = {"mode": "lines+markers", "marker": marker} if series.marks else {"mode": "lines"}
+    marks: Tree = {"mode": "lines+markers", "marker": marker} if series.marks else {"mode": "lines"}
+    if not series.joined:
+        marks["mode"] = "markers"
+    if series.step:
+        line["shape"] = "hv"
+    if series.faint:
+        line["width"] = 1
+        marks["opacity"] = FAINT
     return [
         *traces,
         {
@@ -276,4 +285,5 @@ def _transparent(colour: str) -> str:
 
 
 def _rounded(values: Any) -> list[float | None]:
-    return [None if value is None else float(f"{value:.6g}") for value in values]
+    """NaN, where a line is broken, is null in JSON."""
+    return [None if v is None or math.isnan(v) else float(f"{v:.6g}") for v in values]

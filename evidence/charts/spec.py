@@ -39,6 +39,8 @@ class Point:
 class Series:
     """Points that belong together. ``look``: index of colour, symbol and dash, one for each label
     all over a chart. ``shown``: False leaves it to a click on the legend, and out of files.
+    Of kind lines: ``joined``: a line goes from point to point, and is broken where a value is NaN;
+    ``step``: it stays level until the next point; ``faint``: thin and pale, one of many.
     """
 
     label: str
@@ -46,6 +48,9 @@ class Series:
     look: int = 0
     shown: bool = True
     marks: bool = True
+    joined: bool = True
+    step: bool = False
+    faint: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,7 @@ class Label:
 class Chart:
     """A figure. ``name``: its file and its place on the page. ``alt``: in words, for who cannot
     see it. ``rows``: of kind rows only. ``columns``: panels side by side where there is room.
-    ``bars``: from 0 to the value. ``joined``: lines go straight through the points.
-    ``aside``: folded on the page and without a file.
+    ``bars``: from 0 to the value. ``aside``: folded on the page and without a file.
     """
 
     name: str

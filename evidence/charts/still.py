@@ -5,6 +5,7 @@ Bytes are the same for the same chart: no dates, names of parts from a fixed sal
 """
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -56,6 +57,7 @@ FORMATS: dict[str, dict[str, Any]] = {
     "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
 }
 STEPS = (1, 2, 2.5, 5, 10)  # between ticks: round numbers
+FAINT = 0.45  # opacity
 MOST = 80  # points of a line: more are not told apart on paper
 
 
@@ -159,16 +161,18 @@ def _lines(axes: Axes, chart: Chart, panel: Panel, *, first: bool) -> None:
     for series in panel.series:
         if not series.shown:
             continue
-        points = _thinned(series.points)
+        points = _thinned(series.points) if series.joined else series.points
         across = [p.at for p in points]
         axes.plot(
             across,
             [p.value for p in points],
             color=_colour(series),
-            linestyle=DASHES[series.look % len(DASHES)],
+            linestyle=DASHES[series.look % len(DASHES)] if series.joined else "none",
             marker=MARKERS[series.look % len(MARKERS)] if series.marks else None,
             markersize=4,
-            linewidth=1.5,
+            linewidth=0.7 if series.faint else 1.5,
+            drawstyle="steps-post" if series.step else "default",
+            alpha=FAINT if series.faint else None,
         )
         banded = [(p.at, p.low, p.high) for p in points if p.low is not None and p.high is not None]
         if len(banded) > 1:
@@ -198,7 +202,11 @@ def _legend(figure: Figure, chart: Chart, where: Frame) -> None:
     if not where.legend_rows or not shown:
         return
     marks = {s.label: s.marks for p in chart.panels for s in p.series}
+    loose = {s.label for p in chart.panels for s in p.series if not s.joined}
     handles = [_handle(chart, label, look, marks[label]) for label, look in shown]
+    for handle, (label, _) in zip(handles, shown, strict=True):
+        if label in loose:
+            handle.set_linestyle("none")
     columns = -(-len(shown) // where.legend_rows)
     figure.legend(
         handles,
@@ -222,7 +230,9 @@ def _handle(chart: Chart, label: str, look: int, marks: bool) -> Line2D:
 
 
 def _thinned(points: Sequence[Point]) -> list[Point]:
-    """Evenly fewer points of a long line, its last among them."""
+    """Evenly fewer points of a long line, its last among them; a line in pieces as it is."""
+    if any(math.isnan(p.value) for p in points):
+        return list(points)
     step = -(-len(points) // MOST)
     return [p for i, p in enumerate(points) if i % step == 0 or i == len(points) - 1]
 

@@ -17,11 +17,11 @@ from ablations.tuning import (
     tuned_arms,
     tuned_contrasts,
 )
-from ablations.tuning_search import arms_of, edges, sampler_seed, tune, tuning_run
+from ablations.tuning_search import arms_of, sampler_seed, tune, tuning_run
 from cal.config import Config, ConfigError, parse, parse_as
 from cal.effective import effective
 from cal.runs import Run
-from search_spaces.space import Dimension, read_space
+from search_spaces.space import Dimension
 
 STUDY: dict[str, Any] = {
     "name": "small",
@@ -312,19 +312,6 @@ def test_what_was_scored_is_what_the_tuned_arm_trains() -> None:
         final = next(r.config for r in more.runs if (r.regime, r.hash) == ("b", key))
         same = {"seed": final.seed, "evaluate": final.evaluate}
         assert effective(scored.model_copy(update=same)) == final
-
-
-def test_values_near_an_end_are_told_in_words() -> None:
-    """log .01 to .15: the outer 5 % begin at .01 * 15 ** .05 = .01145 and at .1310."""
-    rate, *_ = read_space("nuisance").dimensions
-    for value in (0.0115, 0.05, 0.1309):
-        assert edges([rate], {"optim.lr": value}) == []
-    (line,) = edges([rate], {"optim.lr": 0.0114})
-    assert line.startswith("optim.lr = 0.0114 is at the lower end of its range 0.01 to 0.15, log: ")
-    (line,) = edges([rate], {"optim.lr": 0.1312})
-    assert "at the upper end" in line
-    (line,) = edges([rate], {"optim.lr": 0.3})
-    assert "beyond the upper end" in line
 
 
 FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
