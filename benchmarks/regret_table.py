@@ -189,9 +189,11 @@ class Kept:
 def fill(
     kept: Kept, configs: Mapping[tuple[int, int], Config], *, processes: int, size: int, device: str
 ) -> None:
-    """Train what is missing, the largest packs first, and say how far it is."""
+    """Train what is missing in the order of the points, and say how far it is: what is done by
+    then is a table of fewer points.
+    """
     keys = [key for key in configs if key not in kept.rows]
-    parts = sorted(batches([configs[key] for key in keys], largest=size), key=len, reverse=True)
+    parts = sorted(batches([configs[key] for key in keys], largest=size), key=min)
     print(f"{len(keys)} of {len(configs)} runs in {len(parts)} packs", flush=True)
     begin, done, said = time.monotonic(), 0, 0.0
     context = multiprocessing.get_context("spawn")
@@ -219,16 +221,17 @@ def _alone() -> None:
     keep_freed_memory()
 
 
-def gathered(kept: Kept, found: Sequence[Point], settings: Mapping[str, Any]) -> dict[str, Any]:
+def gathered(kept: Kept, found: Mapping[int, Point], settings: Mapping[str, Any]) -> dict[str, Any]:
     """The table: for each point its values, and by seed its curve and its end. None: not reached,
     or no number.
     """
     names = ("curve", "nll_curve", "accuracy", "nll", "error")
-    rows = [[kept.rows[i, seed] for seed in SEEDS] for i in range(len(found))]
+    rows = [[kept.rows[i, seed] for seed in SEEDS] for i in found]
     return {
         **settings,
+        "random_points": sum(i >= 0 for i in found),
         "made": made(kept),
-        "points": list(found),
+        "points": list(found.values()),
         **{name: [[row.get(name) for row in own] for own in rows] for name in names},
     }
 
@@ -261,7 +264,7 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--space", default="cal", help="name or YAML file")
     p.add_argument("--config", default="hw20", help="hw20, keypad, or a YAML file")
-    p.add_argument("--points", type=int, default=1000)
+    p.add_argument("--points", type=int, default=1000, help="fewer or more of the same OUT.jsonl")
     p.add_argument("--seed", type=int, default=0, help="of the draw of the points")
     p.add_argument("--alike", type=int, default=ALIKE, help="points that share what packs share")
     p.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -270,15 +273,15 @@ def main() -> None:
     p.add_argument("--out", type=Path, required=True, help="a .json.xz")
     options = p.parse_args()
     space, base = read_space(options.space), base_of(options.config)
-    found = random_points(
+    drawn_points = random_points(
         space.dimensions, base, count=options.points, seed=options.seed, alike=options.alike
     )
-    found += known_points(space, base)
+    known = {-1 - i: point for i, point in enumerate(known_points(space, base))}
+    found = dict(enumerate(drawn_points)) | known
     settings = {
         "space": space.model_dump(mode="json"),
         "base": base.model_dump(mode="json"),
         "seeds": list(SEEDS),
-        "random_points": options.points,
         "seed": options.seed,
         "alike": options.alike,
         "device": options.device,
@@ -286,8 +289,8 @@ def main() -> None:
     kept = Kept(options.out.with_name(options.out.name + ".jsonl"), settings)
     configs = {
         (i, seed): laid(base, {**point, "seed": seed})
+        for i, point in found.items()
         for seed in SEEDS
-        for i, point in enumerate(found)
     }
     fill(kept, configs, processes=options.processes, size=options.pack, device=options.device)
     text = json.dumps(gathered(kept, found, settings), separators=(",", ":"))

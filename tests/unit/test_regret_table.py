@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.regret_lookup import table_of
+from benchmarks.regret_points import known_points
 from benchmarks.regret_table import (
     SEEDS,
     Kept,
@@ -113,7 +114,12 @@ def test_rows_become_a_table(tmp_path: Path, rows: list[dict[str, Any]]) -> None
         "seeds": list(SEEDS),
     }
     points = random_points(SPACE.dimensions, base, count=2, seed=0, alike=1)
-    table = table_of(json.loads(json.dumps(gathered(kept, points, settings))))
+    kept.add([{**rows[0], "point": -1, "seed": seed} for seed in SEEDS])
+    own = {0: points[0], 1: points[1], -1: known_points(SPACE, base)[0]}
+    tree = json.loads(json.dumps(gathered(kept, own, settings)))
+    assert tree["random_points"] == 2
+    table = table_of(tree)
     assert table.curve(0, 1002) == list(zip((4, 6), rows[0]["curve"], strict=True))
     assert [table.nearest(point) for point in points] == [0, 1]
-    assert table.true.tolist() == pytest.approx([rows[0]["accuracy"], 0.1])
+    good = rows[0]["accuracy"]
+    assert table.true.tolist() == pytest.approx([good, 0.1, good])
