@@ -11,15 +11,35 @@ from torch import Tensor
 
 from cal.data import Part
 from cal.model.fusion import Fusion
+from cal.model.rows import ALL, Rows, indexed
 
 
 @dataclass
 class ProbeView:
-    """The probe as methods see it."""
+    """The probe as methods see it, of the replicas ``rows`` of a pack (None: of all)."""
 
-    logits: Tensor  # [R, S, K, B]
-    unimodal: Tensor  # [R, M, K, B]
+    fusion: Fusion
+    z: Tensor  # [R, M, B, Z]
+    heads: Tensor  # [R, M, B, K] logits
     labels: Tensor  # [R, B]
+    rows: Sequence[int] | None = None
+
+    @property
+    def unimodal(self) -> Tensor:
+        """[R, M, K, B]."""
+        return self.heads.transpose(-1, -2)
+
+    @torch.no_grad()
+    def coalitions(self, masks: Tensor) -> Tensor:
+        """[R, S, K, B] of masks [S, M]."""
+        rows = ALL if self.rows is None else indexed(self.rows, self.z.device)
+        return self.fusion.coalitions(self.z, masks, rows)
+
+    def only(self, rows: Sequence[int]) -> "ProbeView":
+        """Of fewer replicas of the pack."""
+        places = rows if self.rows is None else [self.rows.index(r) for r in rows]
+        own = indexed(places, self.z.device)
+        return ProbeView(self.fusion, self.z[own], self.heads[own], self.labels[own], rows)
 
 
 @dataclass
@@ -50,6 +70,14 @@ class Stacked:
         columns = zip(*(part.inputs for part in parts), strict=True)
         inputs = tuple(torch.stack(column).to(device) for column in columns)
         return cls(inputs, torch.stack([part.labels for part in parts]).to(device))
+
+    def of_rows(self, rows: Rows) -> "Stacked":
+        """Some replicas alone."""
+        return Stacked(tuple(x[rows] for x in self.inputs), self.labels[rows])
+
+    def only(self, rows: Rows) -> "Stacked":
+        """Some replicas alone."""
+        return Stacked(tuple(x[rows] for x in self.inputs), self.labels[rows])
 
     def batch(self, index: Tensor) -> "Stacked":
         """Samples ``index`` [R, B] of each replica."""

@@ -8,8 +8,23 @@ from torch import Tensor
 from cal.model.encoders import Owned
 
 
-def factors(owners: Mapping[str, Owned], k: Tensor) -> dict[str, Tensor]:
-    """k [R, M] for each parameter by name, with axes that broadcast over it."""
+def split(k: Tensor, apply: Sequence[str]) -> tuple[Tensor | None, Tensor | None]:
+    """k [R, M] on the gradient and k on the rate, by what ``apply`` says of each replica: exactly 1
+    where it acts on the other, None where it does for all.
+    """
+    on_rate = [scaled == "learning_rate" for scaled in apply]
+    if not any(on_rate):
+        return k, None
+    if all(on_rate):
+        return None, k
+    rows = torch.tensor(on_rate, device=k.device)[:, None]
+    return k.masked_fill(rows, 1.0), k.masked_fill(~rows, 1.0)
+
+
+def factors(owners: Mapping[str, Owned], k: Tensor | None) -> dict[str, Tensor]:
+    """k [R, M] for each parameter by name, with axes that broadcast over it; None: for none."""
+    if k is None:
+        return {}
     shaped = {}
     for name, owner in owners.items():
         if not owner.replicated:

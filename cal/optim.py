@@ -111,25 +111,26 @@ class Optimiser:
         self,
         *,
         lr: Tensor,
-        factors: Mapping[str, Tensor],
-        on_gradient: bool,
+        on_gradient: Mapping[str, Tensor],
+        on_rate: Mapping[str, Tensor],
         additions: Mapping[str, Tensor] | None = None,
     ) -> None:
         """One update from ``parameter.grad``: clip, then k on the gradient or on the rate.
 
-        ``lr`` [R]; ``factors``: k for the parameters that have one; ``additions``: noise in the
-        scale of the gradient before clipping, added after k. Clears the gradients.
+        ``lr`` [R]; ``on_gradient``, ``on_rate``: k for the parameters that have one, 1 for replicas
+        whose k acts on the other; ``additions``: noise in the scale of the gradient before
+        clipping, added after k. Clears the gradients.
         """
         grads = {name: p.grad for name, p in self.parameters.items() if p.grad is not None}
         flags = [self.replicated[name] for name in grads]
         clip = clip_factor(list(grads.values()), flags, limit=self.limit)
         for name, grad in grads.items():
-            parameter, factor = self.parameters[name], factors.get(name)
+            parameter = self.parameters[name]
             scale, rate = self._column(clip, name), self._column(lr, name)
-            if factor is not None and on_gradient:
-                scale = scale * factor
-            if factor is not None and not on_gradient:
-                rate = rate * factor
+            if name in on_gradient:
+                scale = scale * on_gradient[name]
+            if name in on_rate:
+                rate = rate * on_rate[name]
             grad.mul_(scale)
             if additions and name in additions:
                 grad.addcmul_(additions[name], self._column(clip, name))

@@ -1,12 +1,12 @@
 """Forming packs: which runs can train as one computation, and in what company.
 
-Runs of one pack may differ in numbers, seeds, controls and switches; what sets the sizes of
-tensors or the order of the steps they share.
+Runs of one pack may differ in numbers, seeds, controls and switches, in how they measure W and in
+what k scales; what sets the sizes of tensors or the order of the steps they share.
 """
 
 import math
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TypeVar
 
 from cal.config import Config
@@ -33,54 +33,50 @@ def shape(config: Config) -> Shape:
     return (family, noisy, sizes, config.model, config.train, config.evaluate, config.optim.name)
 
 
-def _measured(config: Config) -> tuple[object, ...]:
-    """What runs share unless it is None: how W is measured, what k scales."""
-    return (kind(config), applied(config))
-
-
 def check_pack(configs: Sequence[Config]) -> None:
     """Raises ``ValueError`` for runs that cannot be one computation."""
     reasons = [reason for reason in map(alone, configs) if reason]
     if len(configs) > 1 and reasons:
         raise ValueError(f"{len(configs)} runs in one pack: {reasons[0]}")
-    if not _fit(configs):
+    if len({shape(config) for config in configs}) > 1:
         raise ValueError(
-            "the runs of one pack may differ in numbers and switches; these differ in shape, in "
-            "how the contribution is measured, or in what acceleration scales"
+            "the runs of one pack may differ in numbers, switches and formulas; these differ in "
+            "shape: data, sizes, model, training, evaluation, optimiser or OGM-GE"
         )
 
 
-def _fit(configs: Sequence[Config]) -> bool:
-    columns = zip(*map(_measured, configs), strict=True)
-    shared = all(len(set(column) - {None}) <= 1 for column in columns)
-    return shared and len({shape(config) for config in configs}) == 1
+def _label(config: Config) -> str:
+    """Alike runs have one. A pack looks at the probe once for all that measure alike, and runs with
+    a mechanism off do what is off at full cost beside one that has it on.
+    """
+    return repr((kind(config), applied(config), config.mechanisms.bottleneck.enabled))
 
 
 def packs(configs: Sequence[Config], *, target: int, largest: int) -> list[list[int]]:
     """Indices of ``configs`` as packs of ``target`` to ``largest`` runs where there are enough,
     never more: alike runs together, few packs mixed.
 
-    All of one ``shape``. A run with a mechanism off does what is off at full cost beside one that
-    has it on, so packs mix only where few runs are alike.
+    All of one ``shape``.
     """
-    label = [repr((*_measured(c), c.mechanisms.bottleneck.enabled)) for c in configs]
+    label = list(map(_label, configs))
     order = sorted(range(len(configs)), key=label.__getitem__)
-    parts: list[list[int]] = []
-    for _, group in groupby(order, key=label.__getitem__):
-        for part in _even(list(group), target=target, largest=largest):
-            joined = (parts[-1] if parts else []) + part
-            few = parts and 2 * min(len(parts[-1]), len(part)) <= target
-            if few and len(joined) <= largest and _fit([configs[i] for i in joined]):
-                parts[-1] = joined
-            else:
-                parts.append(part)
+    groups = [list(group) for _, group in groupby(order, key=label.__getitem__)]
+    many = [group for group in groups if 2 * len(group) > target]
+    parts = [part for group in many for part in _even(group, target=target, largest=largest)]
+    few = [i for group in groups if group not in many for i in group]
+    smallest = min(parts, key=len, default=[])
+    if parts and 2 * len(few) <= target and len(smallest) + len(few) <= largest:
+        smallest += few
+    elif few:
+        parts += _even(few, target=target, largest=largest)
     return parts
 
 
 def _even(items: list[int], *, target: int, largest: int) -> list[list[int]]:
-    """Parts of nearly equal length, at least ``target`` where ``largest`` allows."""
+    """Neighbours, in parts of nearly equal length, at least ``target`` where ``largest`` allows."""
     count = max(len(items) // target, math.ceil(len(items) / largest), 1)
-    return [items[i::count] for i in range(count)]
+    ends = [len(items) * i // count for i in range(count + 1)]
+    return [items[start:end] for start, end in pairwise(ends)]
 
 
 def halves(items: Sequence[T]) -> list[list[T]]:

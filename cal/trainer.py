@@ -34,7 +34,9 @@ from cal.evaluate import check_part, evaluate, score
 from cal.losses import cross_entropies
 from cal.members import row, stacked
 from cal.model import network as networks
-from cal.modulation import factors, gradient_noise
+from cal.model.looking import Looking
+from cal.model.rows import indexed
+from cal.modulation import factors, gradient_noise, split
 from cal.optim import Optimiser, learning_rate
 from cal.packed import check_pack
 from cal.parallel import Group, check_workers
@@ -85,6 +87,7 @@ class Trainer:
             seeds=seeds,
             slot=self.method.slot,
         ).to(self.device)
+        self.looking = Looking(self.network)
         self.forward = wrap(self.network) if wrap is not None else self.network
         self.gamma = torch.tensor([c.gamma for c in configs])
         owned = {id(item.parameter): item for item in self.network.owned()}
@@ -171,26 +174,26 @@ class Trainer:
             for c in self.configs
         ]
         lr = torch.tensor(rates, device=self.device)
-        on_gradient = method.apply == "gradient"
-        self.optimiser.step(
-            lr=lr, factors=factors(self.owners, k), on_gradient=on_gradient, additions=noise
-        )
+        on_gradient, on_rate = (factors(self.owners, own) for own in split(k, method.apply))
+        self.optimiser.step(lr=lr, on_gradient=on_gradient, on_rate=on_rate, additions=noise)
         return loss.detach(), outputs.kl.detach()
 
     @torch.no_grad()
-    def _look(self, masks: Tensor, samples: int | None, turn: int) -> ProbeView:
-        """The probe under coalition masks [S, M], in evaluation mode, this worker's shard."""
+    def _look(self, samples: int | None, turn: int, rows: Sequence[int] | None = None) -> ProbeView:
+        """The probe in evaluation mode, this worker's shard; of the replicas ``rows`` alone."""
         self.network.eval()
-        total = self.probe_part.labels.shape[1]
+        own = None if rows is None else indexed(rows, self.device)
+        part = self.probe_part if own is None else self.probe_part.only(own)
+        replicas, total = part.labels.shape
         count = min(samples or total, total)
         start = (turn * count) % total if count < total else 0
         index = (torch.arange(start, start + count, device=self.device) % total)[None]
-        shard = self.group.shard(index, axis=1).expand(len(self.configs), -1)
-        probe = self.probe_part if shard.shape[1] == total else self.probe_part.batch(shard)
-        z = self.network.latents(probe.inputs)
-        logits = self.network.fusion.coalitions(z, masks.to(self.device))
+        shard = self.group.shard(index, axis=1).expand(replicas, -1)
+        probe = part if shard.shape[1] == total else part.batch(shard)
+        looking, inputs = self.looking, probe.inputs
+        z, heads = looking(inputs) if own is None else looking.of(own, inputs)
         self.network.train()
-        return ProbeView(logits, self.network.heads(z).transpose(-1, -2), probe.labels)
+        return ProbeView(self.network.fusion, z, heads, probe.labels, rows)
 
     def _epoch_records(self) -> tuple[Record, ...]:
         """What the epoch did, per replica; validated every ``validate_every`` epochs."""

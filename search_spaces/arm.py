@@ -6,7 +6,9 @@
 It decides by ``stopping`` and ``racing`` and keeps everything in the ``Study``; it starts nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +16,8 @@ from cal.config import Config
 from cal.records import Epoch
 from search_spaces import racing, stopping, trials
 from search_spaces.fields import laid
-from search_spaces.fronts import front
-from search_spaces.objectives import Objective, guesses, intermediate, scalar, scores_of
+from search_spaces.fronts import beaten, front
+from search_spaces.objectives import Objective, Scores, guesses, intermediate, scalar, scores_of
 from search_spaces.stopping import Scheduler
 from search_spaces.storage import Stored, Study
 from search_spaces.trials import SeedRun, Trial
@@ -40,7 +42,13 @@ class Arm:
         self.name, self.base, self.study, self.rules = name, base, study, rules
         self.most, self.title = most, title
         self.trials: dict[int, Trial] = {}
-        self._ended: list[Trial] = []
+        self._running: dict[int, Trial] = {}
+        self._ended: list[Trial] = []  # and not told yet
+        self._scores: dict[int, list[Scores]] = {}  # of trials with a finished seed, by seed
+        self._race = racing.Race()  # of their scalars
+        self._effects = {o.name: racing.Effects() for o in rules.objectives}  # of the seeds
+        self._rungs: dict[tuple[int, int], dict[str, list[float]]] = {}
+        """Bracket, rung -> hash of a first run that came there -> its values up to it."""
 
     @property
     def left(self) -> int:
@@ -49,16 +57,40 @@ class Arm:
 
     @property
     def running(self) -> list[Trial]:
-        """Trials that were not told yet."""
-        return [trial for trial in self.trials.values() if trial.status == "running"]
+        """Trials that have not ended yet."""
+        return list(self._running.values())
+
+    @property
+    def told(self) -> int:
+        """How many trials there is nothing left to do for."""
+        return len(self.trials) - len(self._running) - len(self._ended)
 
     def restore(self) -> list[Trial]:
-        """Put back what the storage has; those that were under way begin again where they were."""
-        for stored in self.study.stored():
-            trial = self._trial(stored)
+        """Put back what the storage has; those that were under way begin again where they were, and
+        those that had ended without being told are told by ``settle``.
+        """
+        for kept in (self.trials, self._running, self._scores, self._rungs):
+            kept.clear()
+        self._race = racing.Race()
+        self._effects = {o.name: racing.Effects() for o in self.rules.objectives}
+        self._ended.clear()
+        found = [(self._trial(stored), stored) for stored in self.study.stored()]
+        for trial, stored in found:
             if stored.kept:
-                trials.restore(trial, stored.kept)
+                self._restore(trial, stored)
         return self.running
+
+    def _restore(self, trial: Trial, stored: Stored) -> None:
+        trials.restore(trial, stored.kept)
+        twin = trials.twin_of(stored.kept)
+        trial.twin = None if twin is None else self.trials[twin]
+        self._count(trial)
+        for run in trial.runs[:1]:
+            for epoch, _ in run.curve:
+                self._arrived(run, epoch)
+        if trial.status != "running":
+            del self._running[trial.number]
+            self._ended += [] if stored.told else [trial]
 
     def ask(self) -> Trial:
         """The next trial; ``begin`` it, or make it a twin of one that is the same computation."""
@@ -72,11 +104,13 @@ class Arm:
         config = laid(self.base, stored.values)
         trial = Trial(self.name, stored.number, stored.values, config, stored.origin)
         trial.goes_on = stored.goes_on
-        self.trials[stored.number] = trial
+        self.trials[stored.number] = self._running[stored.number] = trial
         return trial
 
     def begin(self, trial: Trial) -> SeedRun:
-        """Its first run, to its next rung."""
+        """Its first run, to its next rung. A trial that was restored in its race has runs."""
+        if trial.runs:
+            return trial.runs[0]
         return trial.add_run(self.rules.seeds[0], until=self._next_rung(trial, trial.goes_on))
 
     def _next_rung(self, trial: Trial, epoch: int) -> int | None:
@@ -88,9 +122,17 @@ class Arm:
         value = intermediate(self.rules.objectives, record.metrics)
         if value is not None and (not run.curve or run.curve[-1][0] < record.epoch):
             run.curve.append((record.epoch, value))
+            self._arrived(run, record.epoch)
         run.epoch = max(run.epoch, record.epoch)
         if record.epoch == run.until:
             run.status = "paused"
+
+    def _arrived(self, run: SeedRun, epoch: int) -> None:
+        """Note a first run at its rung, for those that come there later."""
+        number, scheduler = run.trial.number, self.rules.scheduler
+        if run is run.trial.runs[0] and epoch in scheduler.rungs(number):
+            there = self._rungs.setdefault((scheduler.bracket(number), epoch), {})
+            there[run.hash] = run.values(epoch)
 
     def judge(self, runs: Iterable[SeedRun]) -> list[SeedRun]:
         """Runs of one pack that pause at their rungs: those that were stopped; the others are
@@ -108,27 +150,24 @@ class Arm:
 
     def _judged(self, batch: Sequence[SeedRun], rung: int, bracket: int) -> list[SeedRun]:
         inside = {run.hash: run.values(rung) for run in batch}
-        before = [
-            other.values(rung)
-            for trial in self.trials.values()
-            for other in trial.runs[:1]
-            if self.rules.scheduler.bracket(trial.number) == bracket
-            and other.hash not in inside
-            and any(epoch == rung for epoch, _ in other.curve)
-        ]
+        known = self._rungs.get((bracket, rung), {})
+        before = [line for key, line in known.items() if key not in inside]
         alive = stopping.survivors(self.rules.scheduler.name, inside, before)
-        rank = sorted((v[-1] for v in (*before, *inside.values()) if v), reverse=True)
+        last = [line[-1] for line in (*before, *inside.values())]
+        there = sorted(-value for value in last if math.isfinite(value))
         stopped = []
         for run in batch:
             number, value = run.trial.number, inside[run.hash][-1]
-            self.study.report(number, rung, value)
+            if math.isfinite(value):
+                self.study.report(number, rung, value)
             if run.hash in alive:
                 self.study.goes_on(number, rung)
                 run.until, run.status = self._next_rung(run.trial, rung), "ready"
             else:
                 run.status = "stopped"
-                place = f"{rank.index(value) + 1} of {len(rank)}"
-                self._end(run.trial, "stopped", f"stopped at epoch {rung}: {place} there")
+                place = f"{bisect_left(there, -value) + 1} of {len(there)} there"
+                place = place if math.isfinite(value) else "no number there"
+                self._end(run.trial, "stopped", f"stopped at epoch {rung}: {place}")
                 stopped.append(run)
         return stopped
 
@@ -142,30 +181,37 @@ class Arm:
         run.train_s = metrics.get("time/train_s", 0.0)
         run.evaluate_s = metrics.get("time/evaluate_s", 0.0)
         trial, seeds = run.trial, self.rules.seeds
+        self._count(trial)
         if len(trial.runs) < len(seeds) and self._contends(trial):
             trial.add_run(seeds[len(trial.runs)], until=None)
+            self.study.keep(trial.number, trials.to_json(trial))
         else:
             behind = len(trial.runs) < len(seeds)
             self._end(trial, "complete", "clearly behind the leader" if behind else "")
 
     def _contends(self, trial: Trial) -> bool:
-        if racing.contends(trial.number, self.lines()):
+        """Whether it gets another seed: it may be the best, or no other that has its seeds beats it
+        in all objectives under them.
+        """
+        if self._race.contends(trial.number):
             return True
-        means = {t.number: self.means(t) for t in self.trials.values() if t.line}
-        return len(self.rules.objectives) > 1 and trial.number in front(
-            means, self.rules.objectives
-        )
+        objectives, seeds = self.rules.objectives, len(self._scores[trial.number])
+        means = {n: _mean(line[:seeds]) for n, line in self._scores.items() if len(line) >= seeds}
+        return len(objectives) > 1 and not beaten(means[trial.number], means.values(), objectives)
 
     def failed(self, run: SeedRun, error: str) -> None:
-        """A run failed or diverged, and so did its trial: it counts as a guess."""
-        run.status, run.error = "failed", error.strip().splitlines()[-1]
+        """A run failed or diverged, and so did its trial, whatever its other seeds scored: it
+        counts as a guess.
+        """
+        run.status, run.error = "failed", (error.strip() or "no message").splitlines()[-1]
         self._end(run.trial, "failed", run.error)
+        self._count(run.trial)
 
     def mirror(self, trial: Trial) -> None:
-        """End a twin with the result of the trial that it is."""
+        """End a twin with the result of the trial of this arm that it is."""
         twin = trial.twin
         assert twin is not None
-        if self.rules.objectives and twin.status == "stopped" and twin.runs:
+        if twin.status == "stopped":
             for epoch, value in twin.runs[0].curve:
                 self.study.report(trial.number, epoch, value)
         words = f"the same computation as {twin.name}"
@@ -173,52 +219,83 @@ class Arm:
 
     def _end(self, trial: Trial, status: trials.Status, reason: str) -> None:
         trial.status, trial.reason = status, reason
+        del self._running[trial.number]
         self._ended.append(trial)
 
-    def settle(self) -> list[Trial]:
-        """Tell the storage what ended since; those trials."""
+    def settle(self, book: Callable[[Trial, Mapping[str, racing.Score]], None]) -> bool:
+        """Tell what ended since, first the ``book`` with its scores, then the storage; whether
+        anything had. A driver that dies in between is repeated: the storage keeps the end before.
+        """
         ended, self._ended = self._ended, []
         for trial in ended:
+            self.study.keep(trial.number, trials.to_json(trial))
+            book(trial, self.scored(trial))
             told: Mapping[str, float] | None = None
             if trial.status == "complete":
                 told = self.means(trial)
             elif trial.status == "failed":
                 told = self.guess()
-            self.study.tell(trial.number, trials.to_json(trial), told)
-        return ended
+            self.study.tell(trial.number, told)
+        return bool(ended)
 
     def guess(self) -> dict[str, float]:
         """What a failed trial counts as."""
-        default = next((t for t in self.trials.values() if t.origin == "default" and t.line), None)
-        known = self.means(default) if default else None
+        default = next((t for t in self.trials.values() if t.origin == "default"), None)
+        known = (self.means(default) if default else {}) or self._worst()
         return guesses(self.rules.objectives, classes=self.rules.classes, default=known)
 
-    def lines(self) -> dict[int, list[float]]:
+    def _worst(self) -> dict[str, float]:
+        """Of every objective so far; empty before any seed is finished."""
+        means = [_mean(line) for line in self._scores.values()]
+        found = {o: [o.sign * mean[o.name] for mean in means] for o in self.rules.objectives}
+        return {o.name: o.sign * min(values) for o, values in found.items() if values}
+
+    def _count(self, trial: Trial) -> None:
+        """Put its finished seeds among those of the arm; those of a failed trial count nowhere."""
+        line: list[Scores] = [run.scores for run in trial.line]
+        if line and trial.status != "failed":
+            self._scores[trial.number] = line
+            self._race.put(trial.number, [scalar(self.rules.objectives, one) for one in line])
+            for name, effects in self._effects.items():
+                effects.put(trial.number, [one[name] for one in line])
+        elif self._scores.pop(trial.number, None) is not None:
+            self._race.remove(trial.number)
+            for effects in self._effects.values():
+                effects.remove(trial.number)
+
+    def lines(self) -> Mapping[int, racing.Line]:
         """Scalars of every trial that finished a seed, in the order of the seeds."""
-        return {
-            trial.number: [scalar(self.rules.objectives, run.scores) for run in trial.line]
-            for trial in self.trials.values()
-            if trial.line and trial.status != "failed"
-        }
+        return self._race.lines
+
+    def compared(self) -> list[Trial]:
+        """Complete trials under as many seeds as any has, so all under the same: among them are
+        the best. A twin is none of them.
+        """
+        done = [self.trials[n] for n in self._scores if self.trials[n].status == "complete"]
+        most = max((len(trial.line) for trial in done), default=0)
+        return sorted((t for t in done if len(t.line) == most), key=lambda trial: trial.number)
+
+    def front(self) -> list[int]:
+        """The trials of ``compared`` that no other beats in all objectives."""
+        means = {trial.number: self.means(trial) for trial in self.compared()}
+        return front(means, self.rules.objectives)
 
     def scored(self, trial: Trial) -> dict[str, racing.Score]:
-        """Every objective over the seeds it has, corrected for those it lacks; empty without any.
-
-        A twin has the scores of the trial that it is.
+        """Every objective over the seeds it has, corrected for those it lacks; empty without any,
+        and of a failed trial. A twin has the scores of the trial that it is.
         """
-        trial = trial.twin or trial
-        found = {}
-        for objective in self.rules.objectives if trial.line else ():
-            name = objective.name
-            lines = {
-                t.number: [run.scores[name] for run in t.line]
-                for t in self.trials.values()
-                if t.line and t.status != "failed"
-            }
-            mine = [run.scores[name] for run in trial.line]
-            found[name] = racing.score(mine, racing.effects(lines))
-        return found
+        line = self._scores.get((trial.twin or trial).number, [])
+        names = [o.name for o in self.rules.objectives] if line else []
+        return {
+            name: racing.score([scores[name] for scores in line], self._effects[name].values())
+            for name in names
+        }
 
     def means(self, trial: Trial) -> dict[str, float]:
         """The means of ``scored``."""
         return {name: score.mean for name, score in self.scored(trial).items()}
+
+
+def _mean(line: Sequence[Scores]) -> dict[str, float]:
+    """Of every objective over some seeds."""
+    return {name: math.fsum(one[name] for one in line) / len(line) for name in line[0]}

@@ -47,8 +47,8 @@ class Book:
     """``search_spaces.engine.Book`` on a ledger whose study was begun."""
 
     def __init__(self, ledger: "Ledger", listener: Listener, *, folder: str) -> None:
-        """``folder``: of checkpoints. Those of runs that ended are removed: only their scores
-        count, and a search has many.
+        """``folder``: of checkpoints. Those of a trial are removed once the storage keeps its end:
+        only scores count, and a search has many.
         """
         self.ledger, self.listener, self.folder = ledger, listener, folder
         self._ids: dict[str, str] = {}  # hash -> row
@@ -81,17 +81,14 @@ class Book:
     def finished(self, run: SeedRun, result: Result) -> None:
         """FINISHED."""
         self.ledger.finish(self._ids.pop(run.hash), result)
-        checkpoint.remove(self.folder, f"{run.hash}.pt")
 
     def stopped(self, run: SeedRun) -> None:
         """KILLED, which is no failure."""
         self.ledger.stop(self._ids.pop(run.hash), run.trial.reason)
-        checkpoint.remove(self.folder, f"{run.hash}.pt")
 
     def failed(self, run: SeedRun, error: str) -> None:
         """FAILED, with its traceback."""
         self.ledger.fail(self._ids.pop(run.hash), error)
-        checkpoint.remove(self.folder, f"{run.hash}.pt")
 
     def told(self, trial: Trial, scores: Mapping[str, Score]) -> None:
         """The trial's row: its values as params, what it scored as metrics."""
@@ -116,6 +113,8 @@ class Book:
             tags=tags,
             status=STATUS[trial.status],
         )
+        for run in trial.runs:
+            checkpoint.remove(self.folder, f"{run.hash}.pt")
         self.listener.told(trial, scores)
 
     def note(self, line: str) -> None:

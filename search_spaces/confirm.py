@@ -7,7 +7,7 @@ baseline's best are the primary comparisons; everything else is exploratory.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
@@ -16,12 +16,13 @@ from cal.config import Config
 from cal.effective import effective, run_hash
 from cal.runs import Run
 from evidence import statistics as st
-from search_spaces.arm import Arm
 from search_spaces.fields import laid
-from search_spaces.fronts import front
 from search_spaces.objectives import scalar
 from search_spaces.searched import ArmSpec, Search
 from search_spaces.trials import Trial
+
+if TYPE_CHECKING:
+    from search_spaces.arm import Arm
 
 EXPERIMENT = "confirm"
 CONDITIONS = ("clean", "robust")
@@ -49,23 +50,23 @@ class Finalist:
     condition: str = ""  # of ``searched``
 
 
-def ranked(arm: Arm) -> list[Trial]:
-    """Complete trials, the best first: by the scalar of their corrected means, those that no other
-    beats in every objective before the rest.
+def ranked(arm: "Arm") -> list[Trial]:
+    """Complete trials, the best first: it is one of those with the most seeds, which are compared
+    under the same ones, and no other beats it in every objective. The rest follow by the scalar of
+    their corrected means.
     """
     objectives = arm.rules.objectives
     done = [t for t in arm.trials.values() if t.status == "complete" and t.twin is None]
-    means = {trial.number: arm.means(trial) for trial in done}
-    best = set(front(means, objectives)) if len(objectives) > 1 else set(means)
+    best = set(arm.front())
 
     def order(trial: Trial) -> tuple[bool, float, int]:
-        value = scalar(objectives, means[trial.number])
+        value = scalar(objectives, arm.means(trial))
         return trial.number not in best, -value, trial.number
 
     return sorted(done, key=order)
 
 
-def finalists(search: Search, arms: Sequence[Arm], *, most: int) -> list[Finalist]:
+def finalists(search: Search, arms: Sequence["Arm"], *, most: int) -> list[Finalist]:
     """The best ``most`` trials of the main arm, its default configuration, and the best trial of
     each baseline. Empty where the main arm has no complete trial.
     """
@@ -85,7 +86,7 @@ def spec_of(search: Search, one: Finalist) -> ArmSpec:
     return next(spec for spec in search.arms if spec.name == one.arm)
 
 
-def _of_trial(spec: ArmSpec, arm: Arm, trial: Trial, rank: int) -> Finalist:
+def _of_trial(spec: ArmSpec, arm: "Arm", trial: Trial, rank: int) -> Finalist:
     aims = [o.name for o in arm.rules.objectives if o.name in CONDITIONS]
     searched = tuple(run.scores[aims[0]] for run in trial.line) if aims else ()
     return Finalist(
@@ -250,7 +251,7 @@ def _arm_tree(one: Finalist, values: Values, seeds: Sequence[int]) -> Tree:
 
 def _optimism(one: Finalist, values: Values) -> Tree | None:
     """Search score minus fresh score, with Welch's interval over seeds; both parts have samples of
-    their own, whose difference is in it and not in the interval.
+    their own, whose difference is in it and not in the interval. No interval without spread.
     """
     if not one.searched:
         return None
@@ -258,7 +259,8 @@ def _optimism(one: Finalist, values: Values) -> Tree | None:
     if not fresh:
         return None
     mean = float(np.mean(one.searched) - np.mean(fresh))
-    if min(len(one.searched), len(fresh)) < 2 or np.std(one.searched) + np.std(fresh) == 0:
+    samples = [np.array(values, dtype=float) for values in (one.searched, fresh)]
+    if any(len(sample) < 2 or bool(st.without_spread(sample)) for sample in samples):
         return {"mean": mean, "low": None, "high": None}
-    interval = stats.ttest_ind(one.searched, fresh, equal_var=False).confidence_interval(0.95)
+    interval = stats.ttest_ind(*samples, equal_var=False).confidence_interval(0.95)
     return {"mean": mean, "low": float(interval.low), "high": float(interval.high)}

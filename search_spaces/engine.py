@@ -76,7 +76,8 @@ class Packing:
     """How many runs to train together, and how many trials to have under way.
 
     ``target``, ``largest``: of a pack. ``trials``: under way at most; more fill packs better, fewer
-    let the sampler learn more often.
+    let the sampler learn more often. ``places``: packs that are trained at a time, over which runs
+    are spread; 0: as many as the pool has room for.
     """
 
     target: int
@@ -84,6 +85,7 @@ class Packing:
     trials: int
     folder: str
     every_s: float = 5.0
+    places: int = 0
 
 
 class Engine:
@@ -101,7 +103,7 @@ class Engine:
         self.arms, self.pool, self.book, self.packing = tuple(arms), pool, book, packing
         self.parameters = parameters
         self._arms = {arm.name: arm for arm in arms}
-        self._first: dict[str, Trial] = {}  # hash of a first run -> the trial that it belongs to
+        self._first: dict[tuple[str, str], Trial] = {}  # arm, hash of a first run -> whose it is
         self._working: dict[str, SeedRun] = {}  # by hash
         self._packs: list[set[str]] = []  # hashes of runs that were given in together
 
@@ -109,10 +111,9 @@ class Engine:
         """Until every arm, restored before, has all its trials told. Ctrl-C ends the workers and
         is passed on.
         """
-        known = {trial.name: trial for arm in self.arms for trial in arm.trials.values()}
-        for trial in known.values():
+        for trial in [trial for arm in self.arms for trial in arm.trials.values()]:
             if trial.runs:
-                self._first[trial.runs[0].hash] = trial
+                self._first[trial.arm, trial.runs[0].hash] = trial
         for arm in self.arms:
             for trial in arm.running:
                 self._begin(arm, trial)
@@ -132,21 +133,21 @@ class Engine:
             self.pool.close()
 
     def _begin(self, arm: Arm, trial: Trial) -> None:
-        """Its first run; or none, where another trial is the same computation."""
+        """Its first run; or none, where another trial of its arm is the same computation. Arms
+        are judged each for itself: what they share are finished runs.
+        """
         self.book.asked(trial)
         run = arm.begin(trial)
-        other = self._first.setdefault(run.hash, trial)
+        other = self._first.setdefault((arm.name, run.hash), trial)
         if other is not trial:
             trial.runs.clear()
             trial.twin = other.twin or other
 
     def _fill(self) -> None:
         """Ask for as many trials as may be under way, and give packs of what is ready."""
-        while self._asked():
+        while self._asked() or self._known():
             pass
-        ready = [run for run in self._ready() if not self._found(run)]
-        self._settle()
-        for jobs in self._packed(ready)[: self.pool.room]:
+        for jobs in self._packed(self._ready())[: self.pool.room]:
             for run in jobs:
                 run.status = "working"
                 self._working[run.hash] = run
@@ -173,18 +174,25 @@ class Engine:
         return asked > 0
 
     def _ready(self) -> list[SeedRun]:
-        """Runs that wait for a worker: those that are furthest come first."""
-        found = [
-            run
-            for arm in self.arms
-            for trial in arm.running
-            for run in trial.runs
-            if run.status == "ready"
-        ]
-        return sorted(found, key=lambda run: (-len(run.trial.runs), -run.epoch))
+        """Runs that wait for a worker, those that are furthest first. The same run of another arm
+        waits while one is under way.
+        """
+        runs = [run for arm in self.arms for trial in arm.running for run in trial.runs]
+        under_way = {run.hash for run in runs if run.status in ("working", "paused")}
+        found: dict[str, SeedRun] = {}
+        waiting = [run for run in runs if run.status == "ready" and run.hash not in under_way]
+        for run in sorted(waiting, key=lambda run: (-len(run.trial.runs), -run.epoch)):
+            found.setdefault(run.hash, run)
+        return list(found.values())
+
+    def _known(self) -> bool:
+        """Take what an earlier driver or another arm finished; whether there was any."""
+        found = [run for run in self._ready() if self._found(run)]
+        self._settle()
+        return bool(found)
 
     def _found(self, run: SeedRun) -> bool:
-        """Whether an earlier driver finished this run."""
+        """Whether this run was finished before."""
         metrics = self.book.known(run)
         if metrics is not None:
             self._arm(run).finished(run, self._measured(run, metrics))
@@ -199,7 +207,7 @@ class Engine:
             if alone(members[0].config) is not None:
                 found += [[run] for run in members]
                 continue
-            each = math.ceil(len(members) / max(1, self.pool.room))
+            each = math.ceil(len(members) / max(1, self.packing.places or self.pool.room))
             target = max(1, min(self.packing.target, each))
             parts = packs([r.config for r in members], target=target, largest=self.packing.largest)
             found += [[members[i] for i in part] for part in parts]
@@ -239,10 +247,7 @@ class Engine:
                 for trial in arm.running:
                     if trial.twin is not None and trial.twin.status != "running":
                         arm.mirror(trial)
-            ended = [(arm, trial) for arm in self.arms for trial in arm.settle()]
-            for arm, trial in ended:
-                self.book.told(trial, arm.scored(trial))
-            if not ended:
+            if not any([arm.settle(self.book.told) for arm in self.arms]):
                 return
 
     def _arm(self, run: SeedRun) -> Arm:

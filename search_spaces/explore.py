@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cal import cli, home
-from cal.config import assignments
+from cal.config import ConfigError, assignments
 from search_spaces.options import parser
 from search_spaces.searched import Search, read_search
+from search_spaces.trials import FIRST_SEED
 
 if TYPE_CHECKING:
     from cal.adapters.ray_backend import Backend
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from evidence.writing import check_out
     from search_spaces.opened import open_arms, storage_of
 
-    where = options.storage or storage_of(search.name)
+    where = storage_of(search.name, given=options.storage)
     uri = home.tracking_uri()
     print(f"ledger {hidden(uri)}\nstorage {hidden(where)}\nreport goes to {out}", flush=True)
     check_out(out)
@@ -73,6 +74,11 @@ def read(options: argparse.Namespace) -> Search:
         trials=options.trials,
     )
     make_sampler(options.sampler, seed=0, objectives=len(search.objectives))
+    if options.confirm_seeds > FIRST_SEED:
+        raise ConfigError(
+            f"--confirm-seeds: given {options.confirm_seeds}; allowed: 1 to {FIRST_SEED}, since a "
+            "search uses those above"
+        )
     return search
 
 
@@ -128,10 +134,10 @@ class Place:
 
         for arm in arms:
             arm.restore()
-        if not any(arm.left or arm.running for arm in arms):
+        if all(arm.told >= max(arm.most, len(arm.trials)) for arm in arms):
             return
         backend = self.backend()
-        done = {arm.name: len(arm.trials) - len(arm.running) for arm in arms}
+        done = {arm.name: arm.told for arm in arms}
         most = {arm.name: max(arm.most, len(arm.trials)) for arm in arms}
         with Progress(self.search.objectives, most, done=done) as progress:
             book = Book(ledger, progress, folder=home.checkpoints())
@@ -158,7 +164,12 @@ class Place:
         few = max(2 * places, min(8 * places, all_trials // 10))
         under_way = self.options.batch or few
         packing = Packing(
-            size.target, size.largest, under_way, home.checkpoints(), backend.checkpoint_s
+            size.target,
+            size.largest,
+            under_way,
+            home.checkpoints(),
+            backend.checkpoint_s,
+            places,
         )
         asked = any(o.name == "parameters" for o in self.search.objectives)
         pool = Pool(backend)

@@ -18,6 +18,7 @@ Scores = Mapping[str, float]
 NOISY = ("gaussian", "salt_pepper")  # kinds of noise that have severities
 NATS = 0.05  # of nll, worth a point of accuracy
 POINT = 0.01  # of accuracy
+UNKNOWN = 1e9  # ms or parameters: what a failed run counts as before any run is known
 
 
 @dataclass(frozen=True)
@@ -172,10 +173,13 @@ def guesses(
     objectives: Sequence[Objective], *, classes: int, default: Scores | None
 ) -> dict[str, float]:
     """What a failed run counts as: a classifier that guesses, in the time and with the parameters
-    of the default configuration (1 where that is not known).
+    of the default configuration (``default``; what it lacks is worse than anything).
     """
     known = default or {}
-    return {o.name: o.guess(classes) if o.guess else known.get(o.name, 1.0) for o in objectives}
+    return {
+        o.name: o.guess(classes) if o.guess else known.get(o.name, -o.sign * UNKNOWN)
+        for o in objectives
+    }
 
 
 def words(objectives: Sequence[Objective]) -> str | None:

@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 Tree = dict[str, Any]
 
 
-def storage_of(name: str) -> str:
-    """The journal file of a search, in the home folder."""
-    return str(home.local_home() / "search" / f"{name}.log")
+def storage_of(name: str, *, given: str | None = None) -> str:
+    """The storage of a search as ``given``, a path absolute; else a journal file in the home
+    folder.
+    """
+    if given is None:
+        return str(home.local_home() / "search" / f"{name}.log")
+    return given if "://" in given else str(home.resolve(given))
 
 
 def open_arms(
@@ -67,7 +71,7 @@ def _warm(study: Study, spec: ArmSpec, search: Search, name: str, ledger: "Reade
         allowed = ", ".join(names) or "none yet"
         raise ConfigError(f"--warm-start: given {name!r}; allowed: {allowed}") from None
     used = skipped = 0
-    fields = {d.field for d in spec.dimensions if d.label != "fixed"}
+    fields = {d.field for d in spec.dimensions}
     for run in ledger.variant_runs(own).values():
         if run.data.tags.get("cal.arm") != spec.name or run.info.status != "FINISHED":
             continue

@@ -28,7 +28,7 @@ class Progress:
         self.done = {arm: done.get(arm, 0) for arm in most}
         self.before = sum(self.done.values())
         self.failed = self.stopped = 0
-        self.best: dict[str, tuple[float, str]] = {}  # arm -> scalar, in words
+        self.best: dict[str, tuple[int, float, str]] = {}  # arm -> seeds, scalar, in words
         self.now: dict[str, tuple[SeedRun, Epoch]] = {}
         self.begun = self.last_line = time.monotonic()
         self.console = Console(stderr=True)
@@ -69,10 +69,10 @@ class Progress:
             self._say(f"failed: {trial.name}: {trial.reason}")
         if trial.status == "complete" and scores:
             means = {name: score.mean for name, score in scores.items()}
-            value = scalar(self.objectives, means)
-            if value > self.best.get(trial.arm, (value - 1, ""))[0]:
+            value, seeds = scalar(self.objectives, means), min(s.seeds for s in scores.values())
+            if (seeds, value) > self.best.get(trial.arm, (0, 0.0, ""))[:2]:
                 words = ", ".join(f"{name} {mean:.4g}" for name, mean in means.items())
-                self.best[trial.arm] = (value, f"{words} (trial {trial.number})")
+                self.best[trial.arm] = (seeds, value, f"{words} (trial {trial.number})")
         self._show()
 
     def note(self, line: str) -> None:
@@ -94,7 +94,7 @@ class Progress:
         parts += [f"{self.stopped} stopped early"] if self.stopped else []
         parts += [f"{self.failed} failed"] if self.failed else []
         parts += [f"{len(self.now)} runs under way"] if self.now else []
-        parts += [f"best of {arm}: {words}" for arm, (_, words) in list(self.best.items())[:1]]
+        parts += [f"best of {arm}: {words}" for arm, (*_, words) in list(self.best.items())[:1]]
         return f"{', '.join(parts)}, {self.time_left()} left"
 
     def _show(self) -> None:
@@ -113,7 +113,7 @@ class Progress:
         for column in ("arm", "trials", "best so far"):
             table.add_column(column)
         for arm, most in self.most.items():
-            table.add_row(arm, f"{self.done[arm]}/{most}", self.best.get(arm, (0.0, "-"))[1])
+            table.add_row(arm, f"{self.done[arm]}/{most}", self.best.get(arm, (0, 0.0, "-"))[2])
         for run, record in list(self.now.values())[:SHOWN]:
             at = f"epoch {record.epoch}/{record.epochs}"
             table.add_row(f"  {run.trial.name}", f"seed {run.seed}", at)

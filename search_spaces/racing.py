@@ -4,6 +4,11 @@ All trials have the seeds in one order, so two trials share the seeds of the sho
 compared on those alone. A trial gets its next seed unless it is clearly behind the leader: a race
 (Maron and Moore 1994) by a one-sided t bound on the paired differences, whose variance is pooled
 over all trials, since a trial with one seed has none of its own.
+
+Assumptions: trials and seeds act additively, differences are normal with one variance. The leader
+is the best of many, so a trial as good as it looks a little behind; the differences share the
+leader's noise, so the pooled variance has fewer degrees of freedom than counted. Both drop a trial
+as good as the leader a little more often than stated, never the leader itself.
 """
 
 import math
@@ -11,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 Line = Sequence[float]
 """A trial's values by seed, in the order of the seeds; more is better."""
@@ -27,7 +32,9 @@ WORDS = (
 
 @dataclass(frozen=True)
 class Score:
-    """A trial's mean, corrected for the seeds it has, and its standard error (None: not known)."""
+    """A trial's mean, corrected for the seeds it has, and the standard error of a mean of as many
+    seeds (None for a single one): what other seeds would change.
+    """
 
     mean: float
     error: float | None
@@ -51,13 +58,15 @@ def contends(number: int, lines: Mapping[int, Line]) -> bool:
     first = leader(lines)
     if first is None or number == first:
         return True
-    mine = lines[number]
-    common = min(len(mine), len(lines[first]))
-    difference = np.subtract(mine[:common], lines[first][:common])
-    spread, freedom = pooled(lines, against=first)
+    return _contends(lines[number], lines[first], *pooled(lines, against=first))
+
+
+def _contends(mine: Line, first: Line, spread: float, freedom: int) -> bool:
     if freedom < LEAST:
         return True
-    reach = stats.t.ppf(1 - ALPHA, freedom) * spread / math.sqrt(common)
+    common = min(len(mine), len(first))
+    difference = np.subtract(mine[:common], first[:common])
+    reach = special.stdtrit(freedom, 1 - ALPHA) * spread / math.sqrt(common)
     return bool(difference.mean() + reach >= 0)
 
 
@@ -65,14 +74,18 @@ def pooled(lines: Mapping[int, Line], *, against: int) -> tuple[float, int]:
     """Standard deviation of paired differences to trial ``against``, pooled over all trials that
     share two seeds or more with it; and its degrees of freedom.
     """
-    squares, freedom = 0.0, 0
-    for number, line in lines.items():
-        common = min(len(line), len(lines[against]))
-        if number != against and common > 1:
-            difference = np.subtract(line[:common], lines[against][:common])
-            squares += float(((difference - difference.mean()) ** 2).sum())
-            freedom += common - 1
+    shares = [_squares(line, lines[against]) for number, line in lines.items() if number != against]
+    squares, freedom = math.fsum(s for s, _ in shares), sum(f for _, f in shares)
     return (math.sqrt(squares / freedom) if freedom else math.nan), freedom
+
+
+def _squares(mine: Line, first: Line) -> tuple[float, int]:
+    """Squared deviations of the paired differences from their mean, and degrees of freedom."""
+    common = min(len(mine), len(first))
+    if common < 2:
+        return 0.0, 0
+    difference = np.subtract(mine[:common], first[:common])
+    return float(((difference - difference.mean()) ** 2).sum()), common - 1
 
 
 def effects(lines: Mapping[int, Line]) -> list[float]:
@@ -86,8 +99,107 @@ def effects(lines: Mapping[int, Line]) -> list[float]:
 
 
 def score(line: Line, seed_effects: Sequence[float]) -> Score:
-    """A trial's mean as if it had all seeds: the additive model of trials and seeds."""
-    values = [value - effect for value, effect in zip(line, seed_effects, strict=False)]
-    mean = math.fsum(values) / len(values)
-    error = float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
+    """A trial's mean as if it had all seeds: the additive model of trials and seeds.
+
+    ``seed_effects``: of as many seeds as the line has, or more.
+    """
+    if not line or len(line) > len(seed_effects):
+        raise ValueError(f"line: given {len(line)} values, {len(seed_effects)} effects of seeds")
+    values = np.array(line, dtype=float)
+    mean = float(np.mean(values - seed_effects[: len(line)]))
+    error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
     return Score(mean, error, len(values))
+
+
+class Race:
+    """``leader``, ``contends`` and ``pooled`` while lines grow, at a cost that does not: only a new
+    leader is compared with all trials that have several seeds.
+    """
+
+    def __init__(self) -> None:
+        self.lines: dict[int, Line] = {}
+        self.leader: int | None = None
+        self._shares: dict[int, tuple[float, int]] = {}  # of the pooled variance, by trial
+        self._squares, self._freedom = 0.0, 0
+
+    def put(self, number: int, line: Line) -> None:
+        """A trial's line is new, or longer."""
+        self.lines[number] = line
+        if number == self.leader or self._ahead(number):
+            self._follow(leader(self.lines) if number == self.leader else number)
+        else:
+            self._share(number)
+
+    def remove(self, number: int) -> None:
+        """A trial's line counts no longer."""
+        if self.lines.pop(number, None) is None:
+            return
+        if number == self.leader:
+            self._follow(leader(self.lines))
+        else:
+            self._unshare(number)
+
+    def contends(self, number: int) -> bool:
+        """``racing.contends`` of these lines."""
+        if self.leader is None or number == self.leader:
+            return True
+        spread = math.sqrt(max(0.0, self._squares) / self._freedom) if self._freedom else math.nan
+        mine, first = self.lines[number], self.lines[self.leader]
+        return _contends(mine, first, spread, self._freedom)
+
+    def _ahead(self, number: int) -> bool:
+        def key(one: int) -> tuple[int, float, int]:
+            return len(self.lines[one]), math.fsum(self.lines[one]), -one
+
+        return self.leader is None or key(number) > key(self.leader)
+
+    def _follow(self, first: int | None) -> None:
+        self.leader = first
+        self._shares.clear()
+        self._squares, self._freedom = 0.0, 0
+        for number, line in self.lines.items():
+            if len(line) > 1:
+                self._share(number)
+
+    def _unshare(self, number: int) -> None:
+        squares, freedom = self._shares.pop(number, (0.0, 0))
+        self._squares, self._freedom = self._squares - squares, self._freedom - freedom
+
+    def _share(self, number: int) -> None:
+        self._unshare(number)
+        if self.leader is None or number == self.leader:
+            return
+        share = _squares(self.lines[number], self.lines[self.leader])
+        self._shares[number] = share
+        self._squares, self._freedom = self._squares + share[0], self._freedom + share[1]
+
+
+class Effects:
+    """``effects`` while lines grow: sums over the trials that have all seeds any has."""
+
+    def __init__(self) -> None:
+        self._most = 0
+        self._full: dict[int, np.ndarray] = {}  # deviations from the trial's mean
+        self._sum = np.zeros(0)
+
+    def put(self, number: int, line: Line) -> None:
+        """A trial's line is new, or longer."""
+        if len(line) > self._most:
+            self._most, self._sum = len(line), np.zeros(len(line))
+            self._full.clear()
+        if len(line) == self._most:
+            self.remove(number)
+            values = np.array(line, dtype=float)
+            self._full[number] = values - values.mean()
+            self._sum = self._sum + self._full[number]
+
+    def remove(self, number: int) -> None:
+        """A trial's line counts no longer. The number of seeds stays: others were compared so."""
+        if number in self._full:
+            self._sum = self._sum - self._full.pop(number)
+
+    def values(self) -> list[float]:
+        """Of each seed."""
+        if self._most < 2 or not self._full:
+            return [0.0] * self._most
+        return list(self._sum / len(self._full))

@@ -1,6 +1,6 @@
 """Samplers by name, as batches need them. Within a batch no score is known of what was just asked.
 
-Every choice is Optuna's own; the words stand in reports.
+Every choice is Optuna's own, but for how QMC begins; the words stand in reports.
 """
 
 import warnings
@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
 
 from cal.config import ConfigError
 
@@ -25,11 +27,9 @@ class Choice:
 
 
 def _tpe(seed: int) -> BaseSampler:
-    with warnings.catch_warnings():  # both options are marked experimental, and documented
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(
-            seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP
-        )
+    return optuna.samplers.TPESampler(
+        seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP
+    )
 
 
 def _random(seed: int) -> BaseSampler:
@@ -38,7 +38,10 @@ def _random(seed: int) -> BaseSampler:
 
 def _gp(seed: int) -> BaseSampler:
     return optuna.samplers.GPSampler(
-        seed=seed, n_startup_trials=STARTUP, independent_sampler=_random(seed)
+        seed=seed,
+        n_startup_trials=STARTUP,
+        independent_sampler=_random(seed),
+        warn_independent_sampling=False,
     )
 
 
@@ -51,8 +54,22 @@ def _cmaes(seed: int) -> BaseSampler:
     )
 
 
+class Qmc(optuna.samplers.QMCSampler):
+    """At random until a trial has ended. Optuna would take the space of those under way, which
+    grows with every condition they meet, and begin its sequence anew each time: the same draws.
+    """
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """The fields of the first trial that ended."""
+        ended = (TrialState.COMPLETE, TrialState.PRUNED)
+        known = study.get_trials(deepcopy=False, states=ended)
+        return super().infer_relative_search_space(study, trial) if known else {}
+
+
 def _qmc(seed: int) -> BaseSampler:
-    return optuna.samplers.QMCSampler(
+    return Qmc(
         seed=seed,
         scramble=True,
         independent_sampler=_random(seed),
@@ -83,7 +100,10 @@ SAMPLERS: dict[str, Choice] = {
         several=False,
     ),
     "random": Choice("at random", _random),
-    "qmc": Choice("scrambled Sobol sequence; conditional fields at random", _qmc),
+    "qmc": Choice(
+        "scrambled Sobol sequence, after a first batch at random; conditional fields at random",
+        _qmc,
+    ),
     "nsga2": Choice(f"NSGA-II (Deb et al. 2002), population {2 * STARTUP}", _nsga2),
 }
 
@@ -98,4 +118,6 @@ def make_sampler(name: str, *, seed: int, objectives: int) -> BaseSampler:
         raise ConfigError(
             f"--sampler: given {name} with {objectives} objectives; allowed: {fitting}"
         )
-    return choice.make(seed)
+    with warnings.catch_warnings():  # QMC and options of TPE are marked so, and documented
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return choice.make(seed)

@@ -132,6 +132,12 @@ def read_search(
         _arm(s.name, s.title, parse(merge(tree, s.config)), s.space, s.config, aims)
         for s in map(sections.__getitem__, dict.fromkeys(chosen))
     ]
+    if scheduler != "none" and not any(o.curve for o in aims):
+        seen = ", ".join(o.name for o in aims)
+        raise ConfigError(
+            f"--scheduler: given {scheduler} with objective {seen}, of which nothing is known "
+            "before the end of a run; allowed: none"
+        )
     train = base.train
     study = name or f"{found.name}-{path.stem}"
     _check_name(study)
@@ -149,7 +155,6 @@ def read_search(
 
 
 def _check_name(name: str) -> None:
-
     if not re.fullmatch(r"[A-Za-z0-9_.:+ -]+", name):
         raise ConfigError(f"--name: given {name!r}; allowed: {NAME}")
 
@@ -162,6 +167,12 @@ def _arm(
     config: Mapping[str, Any],
     objectives: Sequence[Objective],
 ) -> ArmSpec:
+    for d in space.dimensions:
+        if d.field == "seed" or d.field.startswith("evaluate."):
+            raise ConfigError(
+                f"{d.name}.field: given {d.field} in {name}, by which a search compares "
+                "configurations; allowed: fields of what is compared"
+            )
     noise = "standard" if any(o.noise for o in objectives) else "none"
     scored = {"part": "select", "noise": noise, "audio_snr_db": [], "selection": "last"}
     own = {f"evaluate.{key}": value for key, value in scored.items()}

@@ -19,8 +19,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from cal.config import Config, ConfigError
 from search_spaces.convert import suggested, told
+from search_spaces.fields import laid
 from search_spaces.objectives import Objective
-from search_spaces.space import Dimension
+from search_spaces.space import Dimension, acting
 
 DECLARED, KEPT, ORIGIN, GOES_ON, WARM = "declared", "cal", "origin", "goes on", "warm"
 DIRECTIONS = {"higher": StudyDirection.MAXIMIZE, "lower": StudyDirection.MINIMIZE}
@@ -29,8 +30,9 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Stored:
-    """A trial as the storage has it. ``kept``: what became of it, empty while it is running.
-    ``goes_on``: the last epoch at which its first run was let go on.
+    """A trial as the storage has it. ``kept``: what became of it so far, empty before its first
+    seed has ended. ``goes_on``: the last epoch at which its first run was let go on. ``told``:
+    whether nothing is left to do.
     """
 
     number: int
@@ -38,6 +40,7 @@ class Stored:
     origin: str
     kept: str
     goes_on: int = 0
+    told: bool = False
 
 
 def open_storage(where: str) -> BaseStorage:
@@ -92,7 +95,8 @@ class Study:
             load_if_exists=True,
         )
         self.study.sampler = sampler(len(self.study.get_trials(deepcopy=False)))
-        self._trials: dict[int, Trial] = {}
+        self._trials: dict[int, Trial] = {}  # under way
+        self._reported: dict[int, set[int]] = {}  # of those the epochs that the storage knows
         self._declare(json.loads(json.dumps(dict(declared or {}))))
         names = [f"{o.title}, {o.unit}" for o in objectives]
         if self.study.metric_names != names:
@@ -124,12 +128,14 @@ class Study:
                 found.append(self._taken_over(frozen, kept, goes_on))
             else:
                 values = self._values(frozen)
-                found.append(Stored(frozen.number, values, _origin(frozen), kept, goes_on))
+                origin = _origin(frozen)
+                found.append(Stored(frozen.number, values, origin, kept, goes_on, told=True))
         return found
 
     def _taken_over(self, frozen: FrozenTrial, kept: str, goes_on: int) -> Stored:
         trial = Trial(self.study, frozen._trial_id)
         self._trials[frozen.number] = trial
+        self._reported[frozen.number] = set(frozen.intermediate_values)
         values = suggested(trial, self.dimensions, self.config)  # what is missing is drawn now
         return Stored(frozen.number, values, _origin(frozen), kept, goes_on)
 
@@ -142,8 +148,8 @@ class Study:
 
         Repeating it changes nothing.
         """
-        own = [d for d in self.dimensions if d.label != "fixed" and d.field in values]
-        if not all(d.contains(values[d.field]) for d in own):
+        own = self._own(values)
+        if own is None:
             return False
         params, _ = told(own, values)
         for frozen in self.study.get_trials(deepcopy=False):
@@ -155,10 +161,10 @@ class Study:
 
     def know(self, values: Values, scores: Mapping[str, float], *, origin: str) -> bool:
         """A result of another search; False where a value lies out of its range, or it is known."""
-        params, distributions = told(self.dimensions, values)
-        own = [d for d in self.dimensions if d.name in params]
-        if not all(d.contains(values[d.field]) for d in own):
+        own = self._own(values)
+        if own is None:
             return False
+        params, distributions = told(own, values)
         known = [t for t in self.study.get_trials(deepcopy=False) if t.user_attrs.get(WARM)]
         if any(t.params == params and t.user_attrs[WARM] == origin for t in known):
             return False
@@ -171,6 +177,18 @@ class Study:
             )
         )
         return True
+
+    def _own(self, values: Values) -> list[Dimension] | None:
+        """The dimensions that act in these values, of which rows of one field may be others; None
+        where a value lies out of its range.
+        """
+        own: list[Dimension] = []
+        before: Values = {}
+        for d in self.dimensions:
+            if d.field in values and acting([d], laid(self.config, before)):
+                own.append(d)
+                before[d.field] = values[d.field]
+        return own if all(d.contains(values[d.field]) for d in own) else None
 
     def ask(self) -> Stored:
         """The next values, before the scores of those under way are known."""
@@ -185,8 +203,10 @@ class Study:
         return Stored(trial.number, values, origin, "")
 
     def report(self, number: int, epoch: int, value: float) -> None:
-        """What a trial was worth at a rung. Of several objectives Optuna keeps none."""
-        if len(self.objectives) == 1:
+        """What a trial was worth at a rung, once. Of several objectives Optuna keeps none."""
+        known = self._reported.setdefault(number, set())
+        if len(self.objectives) == 1 and epoch not in known:
+            known.add(epoch)
             sign = self.objectives[0].sign  # values are those of the objective's own direction
             self._trials[number].report(sign * value, epoch)
 
@@ -196,10 +216,14 @@ class Study:
         """
         self._trials[number].set_user_attr(GOES_ON, epoch)
 
-    def tell(self, number: int, kept: str, scores: Mapping[str, float] | None) -> None:
-        """The end of a trial. ``scores``: None for one that was stopped early."""
+    def keep(self, number: int, kept: str) -> None:
+        """What became of a trial so far, for a later driver."""
+        self._trials[number].set_user_attr(KEPT, kept)
+
+    def tell(self, number: int, scores: Mapping[str, float] | None) -> None:
+        """The end of a trial that was kept. ``scores``: None for one that was stopped early."""
         trial = self._trials.pop(number)
-        trial.set_user_attr(KEPT, kept)
+        self._reported.pop(number, None)
         if scores is None:
             self.study.tell(trial, state=TrialState.PRUNED)
         else:

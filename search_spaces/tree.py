@@ -9,7 +9,6 @@ from cal.effective import effective
 from search_spaces import racing, trials
 from search_spaces.arm import Arm
 from search_spaces.confirm import ranked
-from search_spaces.fronts import front
 from search_spaces.objectives import Objective, guesses, scalar, words
 from search_spaces.samplers import SAMPLERS
 from search_spaces.searched import ArmSpec, Search
@@ -33,8 +32,8 @@ def tree_of(
     """``rows``: hash -> run id of the ledger. Importance, edges and words are added by
     ``search_spaces.understanding`` and ``writing``.
     """
-    spent = [trials.budget(list(arm.trials.values()), seeds=len(search.seeds)) for arm in arms]
-    total = {name: sum(getattr(b, name) for b in spent) for name in ("trials", "runs", "epochs")}
+    every = [trial for arm in arms for trial in arm.trials.values()]
+    spent = trials.budget(every, seeds=len(search.seeds))
     return {
         "schema_version": VERSION,
         "kind": "search",
@@ -59,11 +58,13 @@ def tree_of(
             "search": list(search.seeds),
             "confirm": list(confirmed["seeds"]) if confirmed else [],
         },
-        "budget": total
-        | {
-            "epochs_in_full": sum(b.full for b in spent),
-            "train_s": math.fsum(b.train_s for b in spent),
-            "evaluate_s": math.fsum(b.evaluate_s for b in spent),
+        "budget": {
+            "trials": spent.trials,
+            "runs": spent.runs,
+            "epochs": spent.epochs,
+            "epochs_in_full": spent.full,
+            "train_s": spent.train_s,
+            "evaluate_s": spent.evaluate_s,
             "wall_s": wall_s,
         },
         "arms": [arm_tree(*pair, search, rows) for pair in zip(search.arms, arms, strict=True)],
@@ -83,7 +84,9 @@ def failure_rule(objectives: Sequence[Objective], *, classes: int) -> str:
     """What a run that failed or diverged counts as, in words."""
     known = guesses(objectives, classes=classes, default=None)
     parts = [
-        f"{o.title} {known[o.name]:.3g}" if o.guess else f"{o.title} of the default configuration"
+        f"{o.title} {known[o.name]:.3g}"
+        if o.guess
+        else f"{o.title} of the default configuration, or the worst so far where it has none"
         for o in objectives
     ]
     return (
@@ -97,7 +100,6 @@ def arm_tree(spec: ArmSpec, arm: Arm, search: Search, rows: Mapping[str, str]) -
     """One arm, without what only understanding adds."""
     order = ranked(arm)
     defaults = [t.number for t in arm.trials.values() if t.origin == "default"]
-    done = {t.number: arm.means(t) for t in order}
     several = len(search.objectives) > 1
     spent = trials.budget(list(arm.trials.values()), seeds=len(search.seeds))
     return {
@@ -109,7 +111,7 @@ def arm_tree(spec: ArmSpec, arm: Arm, search: Search, rows: Mapping[str, str]) -
         "trials": [trial_tree(arm, trial, rows) for trial in arm.trials.values()],
         "best": order[0].number if order else None,
         "default": defaults[0] if defaults else None,
-        "front": sorted(front(done, search.objectives)) if several else [],
+        "front": sorted(arm.front()) if several else [],
         "hypervolume": None,
         "history": history(arm),
         "edges": [],
@@ -143,13 +145,15 @@ def trial_tree(arm: Arm, trial: Trial, rows: Mapping[str, str]) -> Tree:
 
 
 def history(arm: Arm) -> list[list[float]]:
-    """[epochs trained so far, best scalar so far] after each trial that is complete, in the order
-    of the trials: the epochs of those that were stopped early are in the sum.
+    """[epochs trained so far, scalar of the best so far] after each trial that is complete, in the
+    order of the trials: the epochs of those that were stopped early are in the sum. The best is one
+    with as many seeds as any so far, so its scalar may fall when more seeds are given.
     """
-    epochs, best, line = 0, -math.inf, []
+    epochs, best, line = 0, (0, -math.inf), []
     for trial in arm.trials.values():
         epochs += sum(run.epoch for run in trial.runs)
         if trial.status == "complete" and trial.twin is None:
-            best = max(best, scalar(arm.rules.objectives, arm.means(trial)))
-            line.append([float(epochs), best])
+            value = scalar(arm.rules.objectives, arm.means(trial))
+            best = max(best, (len(trial.line), value))
+            line.append([float(epochs), best[1]])
     return line

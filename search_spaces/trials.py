@@ -1,6 +1,7 @@
 """A trial of a search and its runs, one a seed: plain data that an arm moves through its states."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -35,15 +36,17 @@ class SeedRun:
     error: str = ""
 
     def values(self, until: int) -> list[float]:
-        """The curve up to an epoch."""
-        return [value for epoch, value in self.curve if epoch <= until]
+        """The curve up to an epoch, NaN at the end if it has no value there."""
+        found = [value for epoch, value in self.curve if epoch <= until]
+        there = any(epoch == until for epoch, _ in self.curve)
+        return found if there else [*found, math.nan]
 
 
 @dataclass
 class Trial:
     """One set of values. ``config``: complete, but for the seed. ``origin``: who proposed it.
 
-    ``twin``: an earlier trial that is the same computation, whose result it takes.
+    ``twin``: an earlier trial of its arm that is the same computation, whose result it takes.
     """
 
     arm: str
@@ -83,7 +86,7 @@ class Trial:
 def to_json(trial: Trial) -> str:
     """What became of it, to be kept with it in the storage."""
     runs = [_run_tree(run) for run in trial.runs]
-    twin = None if trial.twin is None else [trial.twin.arm, trial.twin.number]
+    twin = None if trial.twin is None else trial.twin.number
     tree = {"status": trial.status, "reason": trial.reason, "runs": runs, "twin": twin}
     return json.dumps(tree, separators=(",", ":"))
 
@@ -93,20 +96,24 @@ def _run_tree(run: SeedRun) -> dict[str, Any]:
 
 
 def restore(trial: Trial, text: str) -> None:
-    """Put back what ``to_json`` kept; ``trial.twin`` is left to who knows all trials."""
+    """Put back what ``to_json`` kept; ``trial.twin`` is left to who knows all trials. Runs that
+    have not ended begin again.
+    """
     tree = json.loads(text)
     trial.status, trial.reason = tree["status"], tree["reason"]
     for kept in tree["runs"]:
         config = laid(trial.config, {"seed": kept["seed"]})
         curve = [(int(epoch), float(value)) for epoch, value in kept["curve"]]
         run = SeedRun(**{**kept, "curve": curve, "config": config, "trial": trial})
+        if run.status not in ENDED:
+            run.status, run.epoch = "ready", 0
         trial.runs.append(run)
 
 
-def twin_of(text: str) -> tuple[str, int] | None:
-    """Arm and number of the trial whose result this one has."""
+def twin_of(text: str) -> int | None:
+    """Number of the trial of the same arm whose result this one has."""
     twin = json.loads(text)["twin"]
-    return None if twin is None else (str(twin[0]), int(twin[1]))
+    return None if twin is None else int(twin)
 
 
 @dataclass(frozen=True)
@@ -122,9 +129,9 @@ class Budget:
 
 
 def budget(trials: Sequence[Trial], *, seeds: int) -> Budget:
-    """Of the trials that are no twins."""
-    own = [trial for trial in trials if trial.twin is None]
-    runs = [run for trial in own for run in trial.runs]
+    """Of the trials that are no twins. A run that arms share was trained once."""
+    found = [run for trial in trials if trial.twin is None for run in trial.runs]
+    runs = list({(run.hash, run.status): run for run in found}.values())
     return Budget(
         trials=len(trials),
         runs=len(runs),

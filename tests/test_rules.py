@@ -74,9 +74,15 @@ PURE += ("search_spaces/pages/html.py", "search_spaces/writing.py")
 PURE += tuple(
     f"search_spaces/{name}.py" for name in ("branches", "dimension", "sections", "settings")
 )
+PURE += tuple(
+    f"search_spaces/{name}.py"
+    for name in ("confirm", "fronts", "objectives", "options", "progress", "racing", "searched")
+)
+PURE += ("search_spaces/stopping.py", "search_spaces/trials.py")
 HEAVY = ("torch", "ray", "mlflow", "optuna")
 COMMANDS = ("cal.train", "ablations.full", "ablations.report", "ablations.simulate") + (
     *("ablations.selfcheck", "cal.adapters.tracking", "search_spaces.check"),
+    *("search_spaces.explore",),
 )
 
 BLOCKER = """

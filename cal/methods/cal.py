@@ -15,8 +15,8 @@ from torch import Tensor
 from cal.config import Cal, Config
 from cal.losses import weighted_kl
 from cal.mechanisms import acceleration, bottleneck, contribution
+from cal.methods.grouped import metric_of
 from cal.methods.joint import Batch, Joint, Look, Mean
-from cal.methods.metric import Metric, UniformMetric, section_of
 
 COLLAPSE_NATS = 0.1
 
@@ -33,19 +33,15 @@ class ContributionGuided(Joint):
     """Observes the probe, adds the weighted KL, scales encoders by k."""
 
     def __init__(self, configs: Sequence[Config]) -> None:
-        """Raises ``ValueError`` for a missing section, and where replicas of one pack differ in
-        how W is measured or what k scales.
-        """
+        """Raises ``ValueError`` for a missing section."""
         super().__init__(configs)
         if any(c.method == "cal" and c.cal is None for c in configs):
             raise ValueError("cal: given null; method=cal needs this section")
         self.sections = [config.mechanisms for config in configs]
-        metric = Metric if any(section_of(c) is not None for c in configs) else UniformMetric
-        self.metric = metric(configs)
-        kinds = {scaled for config in configs if (scaled := applied(config)) is not None}
-        if len(kinds) > 1:
-            raise ValueError("cal.acceleration.apply: the runs of one pack share it")
-        self.apply = next(iter(kinds), "gradient")
+        self.metric = metric_of(configs)
+        forms = [applied(config) for config in configs]
+        idle = next((form for form in forms if form is not None), "gradient")  # for k = 1: either
+        self.apply = [form or idle for form in forms]
         alpha = [s.acceleration.alpha if s.acceleration.enabled else 0.0 for s in self.sections]
         self.alpha = torch.tensor(alpha)
         self.stochastic = [s.bottleneck.enabled for s in self.sections]

@@ -29,14 +29,28 @@ class Batch(Protocol):
 class Probe(Protocol):
     """What a method sees of the probe: logits per coalition and labels, nothing else."""
 
-    logits: Tensor  # [R, S, K, B]
-    unimodal: Tensor  # [R, M, K, B]
     labels: Tensor  # [R, B]
 
+    @property
+    def unimodal(self) -> Tensor:
+        """Logits of the unimodal heads [R, M, K, B]."""
 
-Look = Callable[[Tensor, int | None, int], Probe]
-"""Evaluates the probe for coalition masks [S, M] on that many rotating samples (None: all), given
-how often it was looked at before."""
+    def coalitions(self, masks: Tensor) -> Tensor:
+        """Logits [R, S, K, B] of coalitions, masks [S, M]."""
+
+    def only(self, rows: Sequence[int]) -> "Probe":
+        """Of these replicas of the pack, in rising order."""
+
+
+class Look(Protocol):
+    """Runs the network on that many rotating samples of the probe (None: all), given how often it
+    was looked at before; of these replicas alone, in rising order (None: of all).
+    """
+
+    def __call__(self, samples: int | None, turn: int, rows: Sequence[int] | None = None) -> Probe:
+        """What was seen."""
+
+
 Mean = Callable[[Tensor], Tensor]
 """The mean of a tensor over data-parallel workers."""
 
@@ -45,7 +59,6 @@ class Joint:
     """No observation, no loss term, k = 1, no bottleneck."""
 
     slot: type[Deterministic] = Deterministic
-    apply = "gradient"  # what k scales: gradient or learning_rate
     noise = False  # whether N(0, std(g)^2) is added to each modality's gradient
 
     def __init__(self, configs: Sequence[Config]) -> None:
@@ -53,6 +66,7 @@ class Joint:
         self.configs = configs
         self.replicas, self.modalities = len(configs), len(configs[0].modalities)
         self.stochastic = [False] * self.replicas  # which replicas have a bottleneck
+        self.apply = ["gradient"] * self.replicas  # what k scales: gradient or learning_rate
         self.device = torch.device("cpu")
         self._ones = acceleration.ones(self.replicas, self.modalities)
 

@@ -1,4 +1,5 @@
-"""The contribution metric bound to a pack of runs: when it looks at the probe, what it remembers.
+"""The contribution metric bound to runs that measure alike: when it looks at the probe, what it
+remembers. Packs of unlike runs have several (``cal.methods.grouped``).
 
 Legend: R replicas, M modalities.
 """
@@ -9,24 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cal.config import Config, Contribution
+from cal.config import Config
 from cal.mechanisms import coalitions, contribution
-from cal.methods.joint import Look, Mean
+from cal.methods.joint import Look, Mean, Probe
 from cal.rng import derived_seed, generators
 
 AVERAGES = ("information", "confidence", "accuracy", "best")
 
 
-def section_of(config: Config) -> Contribution | None:
-    """The metric's section where it is on."""
-    section = config.mechanisms.contribution
-    return section if section.enabled else None
-
-
 def kind(config: Config) -> tuple[object, ...] | None:
-    """What replicas with a metric share: how and when it is measured; None where it is off."""
-    s = section_of(config)
-    if s is None:
+    """What replicas of one metric share: how and when it is measured; None where it is off."""
+    s = config.mechanisms.contribution
+    if not s.enabled:
         return None
     probe = (s.probe_batch, s.permutations)
     return (s.information, s.confidence, s.combine, s.interval, s.start, *probe)
@@ -40,8 +35,21 @@ class UniformMetric:
         modalities = len(configs[0].modalities)
         self.weights = contribution.uniform(len(configs), modalities)
 
+    def due(self, step: int, steps: int) -> bool:
+        """Whether it looks at the probe before ``step`` of ``steps``: never."""
+        return False
+
+    def asks(self) -> tuple[int | None, int]:
+        """What it wants to look at, the first two arguments of a ``Look``."""
+        return None, 0
+
     def observe(self, step: int, steps: int, look: Look, mean: Mean) -> None:
-        """Nothing to see."""
+        """Look and learn, where it is due."""
+        if self.due(step, steps):
+            self.learn(look(*self.asks()), mean)
+
+    def learn(self, probe: Probe, mean: Mean) -> None:
+        """Nothing to learn."""
 
     def falling(self) -> Tensor:
         """Whether each modality's probe accuracy falls [R, M]: unknown, so no."""
@@ -60,19 +68,16 @@ class UniformMetric:
 
 
 class Metric(UniformMetric):
-    """W from exponential moving averages of I and D on the probe; uniform where it is off."""
+    """W from exponential moving averages of I and D on the probe."""
 
     def __init__(self, configs: Sequence[Config]) -> None:
         """``configs``: one per replica. Raises ``ValueError`` unless their ``kind`` is one."""
         super().__init__(configs)
-        kinds = {kind(config) for config in configs} - {None}
-        if len(kinds) != 1:
-            raise ValueError("cal.contribution: the runs of one pack share how W is measured")
-        given = [section_of(config) for config in configs]
-        self.on = [section is not None for section in given]
-        self.section = next(section for section in given if section is not None)
-        sections = [section or Contribution() for section in given]
-        self.rows = torch.tensor(self.on)[:, None]
+        kinds = {kind(config) for config in configs}
+        if len(kinds) != 1 or None in kinds:
+            raise ValueError("cal.contribution: the runs of one metric share how W is measured")
+        sections = [config.mechanisms.contribution for config in configs]
+        self.section = sections[0]
         numbers = torch.tensor([[s.lam, s.tau, s.floor, s.ema] for s in sections])
         self.lam, self.tau, self.floor, self.decay = numbers.T
         self.turned = [r for r, s in enumerate(sections) if s.control == "reversed"]
@@ -90,15 +95,21 @@ class Metric(UniformMetric):
         self.best: Tensor | None = None
         self.updates = 0
 
-    def observe(self, step: int, steps: int, look: Look, mean: Mean) -> None:
-        """Update W every ``interval`` steps, after the first ``start`` part of the run."""
-        s = self.section
-        if step < s.start * steps or step % s.interval:
-            return
-        probe = look(self.game.masks, s.probe_batch, self.updates)
-        game = self.game.to(probe.logits.device)
+    def due(self, step: int, steps: int) -> bool:
+        """Every ``interval`` steps, after the first ``start`` part of the run."""
+        return step >= self.section.start * steps and step % self.section.interval == 0
+
+    def asks(self) -> tuple[int | None, int]:
+        """The samples of the probe, and the turn where they rotate."""
+        samples = self.section.probe_batch
+        return samples, 0 if samples is None else self.updates
+
+    def learn(self, probe: Probe, mean: Mean) -> None:
+        """Update W."""
+        s, game = self.section, self.game.to(probe.labels.device)
+        logits = probe.coalitions(game.masks)
         shares = {"unimodal": probe.unimodal, "labels": probe.labels}
-        info = contribution.information(s.information, logits=probe.logits, game=game, **shares)
+        info = contribution.information(s.information, logits=logits, game=game, **shares)
         trust = contribution.confidence(s.confidence, **shares)
         hits = (probe.unimodal.argmax(2) == probe.labels[:, None]).float().mean(-1)
         info, trust, hits = mean(torch.stack([info, trust, hits])).cpu()
@@ -126,31 +137,27 @@ class Metric(UniformMetric):
         if self.shuffled:
             draws = [self.draws[r] for r in self.shuffled]
             weights[self.shuffled] = contribution.permuted(weights[self.shuffled], generators=draws)
-        return torch.where(self.rows, weights, contribution.uniform(*weights.shape))
+        return weights
 
     def falling(self) -> Tensor:
         """Whether a modality's probe accuracy is 5 points under its best [R, M]."""
         if self.accuracy is None or self.best is None:
             return super().falling()
-        return self.rows & (self.accuracy < self.best - 0.05)
+        return self.accuracy < self.best - 0.05
 
     def reports(self) -> list[dict[str, Tensor]]:
-        """W, and I and D once they are known, of the replicas whose metric is on."""
+        """W, and I and D once they are known."""
         known = {"contribution/{}/W": self.weights}
         if self.information is not None and self.confidence is not None:
             unit = "I_nats" if self.section.information != "shapley_accuracy" else "I"
             known |= {f"contribution/{{}}/{unit}": self.information}
             known |= {"contribution/{}/D": self.confidence}
         known["contribution/{}/updates"] = torch.full_like(self.weights, float(self.updates))
-        plain = super().reports()
-        return [
-            {name: value[r] for name, value in known.items()} if on else plain[r]
-            for r, on in enumerate(self.on)
-        ]
+        return [{name: value[r] for name, value in known.items()} for r in range(len(self.draws))]
 
     def states(self) -> list[dict[str, Any]]:
         """The averages, W and the generator of the permuted control of each replica."""
-        return [self._state(r) if on else {} for r, on in enumerate(self.on)]
+        return [self._state(r) for r in range(len(self.draws))]
 
     def _state(self, r: int) -> dict[str, Any]:
         state: dict[str, Any] = {"updates": self.updates, "draw": self.draws[r].get_state()}
@@ -161,13 +168,9 @@ class Metric(UniformMetric):
 
     def load_states(self, states: Sequence[Mapping[str, Any]]) -> None:
         """One state for each replica; those of one moment have seen as many updates."""
-        known = [state for state in states if state]
-        self.updates = known[0]["updates"]
-        idle = contribution.uniform(*self.weights.shape)[0]  # where it is off: never looked at
+        self.updates = states[0]["updates"]
         for name in ("weights", *AVERAGES):
-            value = known[0][name]
-            rows = [s[name] if s else idle for s in states]
-            setattr(self, name, None if value is None else torch.stack(rows))
+            rows = [state[name] for state in states]
+            setattr(self, name, None if rows[0] is None else torch.stack(rows))
         for draw, state in zip(self.draws, states, strict=True):
-            if state:
-                draw.set_state(state["draw"])
+            draw.set_state(state["draw"])

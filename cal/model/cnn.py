@@ -64,17 +64,20 @@ def pieces(maps: Tensor) -> list[slice]:
 
 
 class Convolution(Function):
-    """Maps [R, I, P, B], weight [R, O, 9 I], ``patch_bags`` of R I planes -> [R, O, P', B]."""
+    """Maps [R, I, P, B], weight [R, O, 9 I], ``patch_bags`` for at least R I planes -> maps
+    [R, O, P', B]. ``share``: the replicas that the bags are for.
+    """
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, weight: Tensor, *tables: Tensor) -> Tensor:
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, share: int, *tables: Tensor) -> Tensor:
         """Patches are not kept: gathering them again costs less than their memory."""
         ctx.save_for_backward(maps, weight, *tables)
+        ctx.share = share
         (replicas, outputs, inputs), samples = weight.shape, maps.shape[-1]
-        cells = (len(tables[1]) - 1) // (replicas * inputs)
+        cells = (len(tables[1]) - 1) // (share * inputs)
         products = maps.new_empty(replicas, outputs, cells * samples)
         for some in pieces(maps):
-            patches = gathered(maps[some], *tables[:2], share=replicas)
+            patches = gathered(maps[some], *tables[:2], share=share)
             patches = patches.view(-1, inputs, cells * samples)
             torch.bmm(weight[some], patches, out=products[some])
         return products.view(replicas, outputs, cells, samples)
@@ -83,18 +86,18 @@ class Convolution(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """The gradient of the maps only where somebody wants it: not of the data."""
         maps, weight, *tables = ctx.saved_tensors
-        replicas, grad = len(maps), grad.flatten(2)
+        share, grad = ctx.share, grad.flatten(2)
         by_weight = torch.empty_like(weight)
         by_maps = torch.empty_like(maps) if ctx.needs_input_grad[0] else None
         for some in pieces(maps):
-            patches = gathered(maps[some], *tables[:2], share=replicas)
+            patches = gathered(maps[some], *tables[:2], share=share)
             products = patches.view(-1, weight.shape[2], grad.shape[2])
             torch.bmm(grad[some], products.transpose(1, 2), out=by_weight[some])
             if by_maps is not None:
                 torch.bmm(weight[some].transpose(1, 2), grad[some], out=products)
-                sums = gathered(patches, *tables[2:], share=replicas)
+                sums = gathered(patches, *tables[2:], share=share)
                 by_maps[some] = sums.view_as(by_maps[some])
-        return by_maps, by_weight, *[None] * len(tables)
+        return by_maps, by_weight, None, *[None] * len(tables)
 
 
 class NormReLU(Function):
@@ -151,6 +154,7 @@ class ConvLayer(nn.Module):
         """``size``: rows and columns of the maps that come in."""
         super().__init__()
         self.groups = min(4, outputs)  # of GroupNorm
+        self.replicas = len(draws)
         self.weight = nn.Parameter(uniform((outputs, inputs, 3, 3), inputs * 9, draws))
         self.scale = nn.Parameter(torch.ones(len(draws), outputs))
         self.shift = nn.Parameter(torch.zeros(len(draws), outputs))
@@ -159,7 +163,8 @@ class ConvLayer(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """[R, I, P, B] -> [R, O, P', B]."""
-        products = Convolution.apply(maps, self.weight.flatten(2), *self.buffers())
+        weight = self.weight.flatten(2)
+        products = Convolution.apply(maps, weight, self.replicas, *self.buffers())
         return cast(Tensor, NormReLU.apply(products, self.scale, self.shift, self.groups))
 
 

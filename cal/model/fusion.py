@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cal.model.initial import uniform
+from cal.model.rows import ALL, Rows
 
 
 def _contributions(z: Tensor, weight: Tensor) -> Tensor:
@@ -30,8 +31,10 @@ class Fusion(nn.Module):
         """[R, M, B, Z] -> logits [R, B, K]."""
         raise NotImplementedError
 
-    def coalitions(self, z: Tensor, masks: Tensor) -> Tensor:
-        """Logits [R, S, K, B] of every coalition of ``masks`` [S, M], in one batched call."""
+    def coalitions(self, z: Tensor, masks: Tensor, rows: Rows = ALL) -> Tensor:
+        """Logits [R, S, K, B] of every coalition of ``masks`` [S, M], in one batched call; z is of
+        ``rows`` of the pack.
+        """
         raise NotImplementedError
 
     def alone(self, z: Tensor) -> Tensor:
@@ -55,10 +58,10 @@ class LinearFusion(Fusion):
         parts = torch.bmm(z.flatten(0, 1), self.weight.flatten(0, 1))
         return parts.unflatten(0, z.shape[:2]).sum(1) + self.bias
 
-    def coalitions(self, z: Tensor, masks: Tensor) -> Tensor:
-        """Logits [R, S, K, B] of every coalition of ``masks`` [S, M]."""
-        sums = _masked_sums(_contributions(z, self.weight), masks)
-        return sums + self.bias[:, :, :, None]
+    def coalitions(self, z: Tensor, masks: Tensor, rows: Rows = ALL) -> Tensor:
+        """Logits [R, S, K, B] of every coalition of ``masks`` [S, M], z of ``rows``."""
+        sums = _masked_sums(_contributions(z, self.weight[rows]), masks)
+        return sums + self.bias[rows, :, :, None]
 
     def alone(self, z: Tensor) -> Tensor:
         """W_m z^m + b/M [R, M, B, K]: the parts that add up to the fused logits."""
@@ -91,12 +94,12 @@ class MLPFusion(Fusion):
         hidden = (parts.unflatten(0, z.shape[:2]).sum(1) + self.bias).relu()
         return torch.baddbmm(self.out_bias, hidden, self.out_weight)
 
-    def coalitions(self, z: Tensor, masks: Tensor) -> Tensor:
-        """Logits [R, S, K, B] of every coalition of ``masks`` [S, M]."""
-        sums = _masked_sums(_contributions(z, self.weight), masks)
-        hidden = (sums + self.bias[:, :, :, None]).relu()
-        weight = self.out_weight.transpose(-1, -2)[:, None]
-        return torch.matmul(weight, hidden) + self.out_bias[:, :, :, None]
+    def coalitions(self, z: Tensor, masks: Tensor, rows: Rows = ALL) -> Tensor:
+        """Logits [R, S, K, B] of every coalition of ``masks`` [S, M], z of ``rows``."""
+        sums = _masked_sums(_contributions(z, self.weight[rows]), masks)
+        hidden = (sums + self.bias[rows, :, :, None]).relu()
+        weight = self.out_weight[rows].transpose(-1, -2)[:, None]
+        return torch.matmul(weight, hidden) + self.out_bias[rows, :, :, None]
 
     def alone(self, z: Tensor) -> Tensor:
         """Logits [R, M, B, K] with every other modality masked."""

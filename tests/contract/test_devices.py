@@ -93,7 +93,9 @@ def test_an_epoch_stays_on_its_device(run: str, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.usefixtures("loaded", "fakes")
 def test_an_epoch_of_a_mixed_pack_stays_on_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    mixed = [RUNS[name] for name in ("cal", "joint", "cal, reversed", "cal, deterministic")]
+    names = ("cal", "joint", "cal, reversed", "cal, deterministic", "cal, kl", "cal, entropy")
+    rate = merge(metric(interval=2), {"cal": {"acceleration": {"apply": "learning_rate"}}})
+    mixed = [*(RUNS[name] for name in names), rate, RUNS["cal, kl"]]
     trainer = an_epoch(*mixed, monkeypatch=monkeypatch)
     assert {p.device.type for p in trainer.network.parameters()} == {"cuda"}
 
@@ -107,5 +109,5 @@ def test_a_tensor_left_behind_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         plain(self, *given)
 
     monkeypatch.setattr(Metric, "observe", forgets)
-    with pytest.raises(RuntimeError, match="two different devices cuda:0, cpu"):
+    with pytest.raises(RuntimeError, match="two different devices cpu, cuda:0"):
         an_epoch(RUNS["cal"], monkeypatch=monkeypatch)

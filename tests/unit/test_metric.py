@@ -19,9 +19,11 @@ M, K, SAMPLES = 6, 3, 4
 class Seen:
     """A probe: modality m is right with logit ``strength[m]``."""
 
-    logits: Tensor
     unimodal: Tensor
     labels: Tensor
+
+    def coalitions(self, masks: Tensor) -> Tensor:
+        return torch.einsum("sm,rmkb->rskb", masks, self.unimodal)
 
 
 @dataclass
@@ -32,14 +34,13 @@ class Looker:
     looks: int = 0
     samples: int | None = None
 
-    def __call__(self, masks: Tensor, samples: int | None, turn: int) -> Seen:
-        assert turn == self.looks
+    def __call__(self, samples: int | None, turn: int) -> Seen:
+        assert turn == (0 if samples is None else self.looks)  # which of the rotating samples
         self.looks, self.samples = self.looks + 1, samples
         labels = torch.arange(SAMPLES)[None] % K
         right = torch.nn.functional.one_hot(labels, K).float().transpose(-1, -2)  # [1, K, B]
         parts = torch.tensor(self.strength)[:, None, None] * right
-        logits = torch.einsum("sm,mkb->skb", masks, parts)[None]
-        return Seen(logits, parts[None], labels)
+        return Seen(parts[None], labels)
 
 
 def metric(**fields: object) -> Metric:
@@ -135,7 +136,7 @@ def test_workers_means_are_what_is_remembered() -> None:
 
 
 def test_off_never_looks() -> None:
-    def refuse(masks: Tensor, samples: int | None, turn: int) -> Seen:
+    def refuse(samples: int | None, turn: int) -> Seen:
         raise AssertionError("looked")
 
     found = UniformMetric([parse({})] * 2)

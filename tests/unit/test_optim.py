@@ -26,13 +26,13 @@ def step(
     grads: dict[str, Tensor],
     *,
     lr: list[float],
-    factors: dict[str, Tensor] | None = None,
-    on_gradient: bool = True,
+    on_gradient: dict[str, Tensor] | None = None,
+    on_rate: dict[str, Tensor] | None = None,
 ) -> None:
     """One update from given gradients."""
     for name, grad in grads.items():
         optimiser.parameters[name].grad = grad.clone()
-    optimiser.step(lr=torch.tensor(lr), factors=factors or {}, on_gradient=on_gradient)
+    optimiser.step(lr=torch.tensor(lr), on_gradient=on_gradient or {}, on_rate=on_rate or {})
 
 
 def gradients(seed: int, *shape: int) -> list[Tensor]:
@@ -125,7 +125,7 @@ def test_k_acts_after_clipping() -> None:
     """g = (3, 4) is clipped to norm 1, (.6, .8); then k = (1, 3): the step is (.6, 2.4)."""
     optimiser = ours(Optim(weight_decay=0, momentum=0, clip=1.0), w=torch.zeros(1, 2))
     k = torch.tensor([[1.0, 3.0]])
-    step(optimiser, {"w": torch.tensor([[3.0, 4.0]])}, lr=[1.0], factors={"w": k})
+    step(optimiser, {"w": torch.tensor([[3.0, 4.0]])}, lr=[1.0], on_gradient={"w": k})
     expected = torch.tensor([[-0.6, -2.4]])
     torch.testing.assert_close(optimiser.parameters["w"].detach(), expected, atol=1e-5, rtol=0)
 
@@ -135,8 +135,8 @@ def moved(name: str, k: float, *, on_gradient: bool) -> Tensor:
     config = Optim.model_validate({"name": name, "weight_decay": 0.0, "clip": None})
     optimiser = ours(config, w=torch.zeros(1, 4))
     for grad in gradients(5, 1, 4):
-        factors = {"w": torch.tensor([[k]])}
-        step(optimiser, {"w": 1 + 0.1 * grad}, lr=[0.01], factors=factors, on_gradient=on_gradient)
+        form = "on_gradient" if on_gradient else "on_rate"
+        step(optimiser, {"w": 1 + 0.1 * grad}, lr=[0.01], **{form: {"w": torch.tensor([[k]])}})
     return optimiser.parameters["w"].detach()
 
 
@@ -158,6 +158,25 @@ def test_k_on_the_rate_scales_the_step_of_an_adaptive_optimiser(name: str) -> No
 def test_k_on_the_gradient_scales_the_step_of_sgd() -> None:
     plain, found = (moved("sgd", k, on_gradient=True) for k in (1.0, 4.0))
     torch.testing.assert_close(found, 4 * plain, rtol=1e-5, atol=0)  # rounding of 20 sums
+
+
+def test_replicas_scale_either_without_touching_each_other() -> None:
+    """(3, 4) clipped, momentum .5, twice; k = 3 on the gradient of the first, on the rate of the
+    second: bit for bit what each does alone.
+    """
+    config = Optim(weight_decay=0.1, momentum=0.5, clip=1.0)
+    one, k = torch.ones(1, 1), torch.full((1, 1), 3.0)
+    both = ours(config, config, w=torch.zeros(2, 2))
+    first, second = ours(config, w=torch.zeros(1, 2)), ours(config, w=torch.zeros(1, 2))
+    grad = torch.tensor([[3.0, 4.0]])
+    for _ in range(2):
+        forms = {"on_gradient": {"w": torch.cat([k, one])}, "on_rate": {"w": torch.cat([one, k])}}
+        step(both, {"w": grad.expand(2, 2)}, lr=[0.7, 0.9], **forms)
+        step(first, {"w": grad}, lr=[0.7], on_gradient={"w": k})
+        step(second, {"w": grad}, lr=[0.9], on_rate={"w": k})
+    expected = torch.cat([first.parameters["w"], second.parameters["w"]])
+    assert torch.equal(both.parameters["w"], expected)
+    assert not torch.equal(expected[0], expected[1])
 
 
 def test_a_parameter_without_gradient_stays() -> None:

@@ -56,14 +56,30 @@ def test_alike_runs_stay_together_and_few_are_mixed() -> None:
     check_pack(few)
 
 
-def test_other_measurements_of_the_contribution_are_not_mixed() -> None:
-    """Joint training goes along with either of them, never both with each other."""
-    other = {"cal": {"contribution": {"information": "kl"}}}
-    few = [*runs(2), *runs(2, **other), *runs(2, method="joint")]
-    found = packs(few, target=8, largest=99)
-    assert len(found) == 2
+def test_unlike_measurements_share_packs_where_few_are_alike() -> None:
+    """Each of 20 measures at steps of its own: two even packs, neighbours beside each other. Where
+    nine are alike they stay together.
+    """
+    unlike = [
+        parse({"cal": {"contribution": {"interval": 1 + i // 2 % 10}}, "seed": i})
+        for i in range(20)
+    ]
+    found = packs(unlike, target=8, largest=16)
+    assert [len(part) for part in found] == [10, 10]
     for part in found:
-        check_pack([few[i] for i in part])
+        check_pack([unlike[i] for i in part])
+        every = [unlike[i].mechanisms.contribution.interval for i in part]
+        assert every[::2] == every[1::2]
+    assert members([*unlike[:8], *runs(9, first=50)], target=8, largest=16) == [9, 8]
+
+
+def test_the_last_few_join_the_smallest_pack_that_has_room() -> None:
+    kl = {"cal": {"contribution": {"information": "kl"}}}
+    assert members([*runs(10), *runs(9, **kl), *runs(2, method="joint")], target=8, largest=16) in (
+        [10, 11],
+        [11, 10],
+    )
+    assert sorted(members([*runs(10), *runs(2, **kl)], target=8, largest=11)) == [2, 10]
 
 
 @pytest.mark.parametrize(
@@ -93,18 +109,14 @@ def test_what_sets_sizes_or_order_is_the_shape(fields: dict[str, Any]) -> None:
         {"method": "joint"},
         {"data": {"corrupt_views": ["fac"]}},
         {"cal": {"contribution": {"control": "permuted"}, "bottleneck": OFF}},
+        {"cal": {"contribution": {"information": "kl", "combine": "product", "interval": 3}}},
+        {"cal": {"contribution": {"confidence": "energy", "start": 0.3, "probe_batch": 16}}},
+        {"cal": {"acceleration": {"apply": "learning_rate"}}},
     ],
 )
-def test_numbers_switches_and_controls_are_not(fields: dict[str, Any]) -> None:
+def test_numbers_switches_controls_and_formulas_are_not(fields: dict[str, Any]) -> None:
     assert shape(parse(fields)) == shape(parse({}))
     check_pack([parse({}), parse(fields)])
-
-
-def test_what_acceleration_scales_is_shared() -> None:
-    rate = {"cal": {"acceleration": {"apply": "learning_rate"}}}
-    with pytest.raises(ValueError, match="in what acceleration scales"):
-        check_pack([parse({}), parse(rate)])
-    check_pack([parse(rate), parse({"cal": {"acceleration": OFF}})])
 
 
 def test_batch_normalisation_goes_alone_and_says_why() -> None:
