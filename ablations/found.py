@@ -22,7 +22,8 @@ def study_around(tree: Mapping[str, Any], default: Mapping[str, Any], *, name: s
     """``default``: the packaged study, whose factors, arms and contrasts are kept where they change
     the computation: a factor whose mechanism the configuration has switched off asks nothing.
     """
-    base = {key: value for key, value in tree.items() if key != "seed"}
+    # An effective configuration has no sections of other methods, which some arms need.
+    base = {key: value for key, value in tree.items() if key != "seed" and value is not None}
     base = merge(base, {"evaluate": {"part": "report", "noise": "standard"}})
     whole = effective(parse(base))
     factors = {

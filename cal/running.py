@@ -17,6 +17,7 @@ from cal.trainer import State, Trainer
 
 Build = Callable[[Sequence[Config]], Trainer]
 Keyed = tuple[str, Record]
+ATTEMPTS = 4  # of a run whose worker died
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class Member:
         """Epochs trained when it joins its next pack."""
         return 0 if self.state is None else int(self.state["place"]["epoch"])
 
+    def past(self) -> Iterator[Epoch]:
+        """Its epochs so far, but none after its pause: an earlier driver may have gone further."""
+        for record in map(_epoch, self.history):
+            if self.job.until is None or record.epoch <= self.job.until:
+                yield record
+
     @property
     def paused(self) -> bool:
         """Whether it has trained as far as it should for now."""
@@ -66,7 +73,7 @@ def resumable(
     group = group or Group()
     members = [_begun(job, group) for job in jobs]
     for member in members:
-        yield from ((member.job.key, _epoch(entry)) for entry in member.history)
+        yield from ((member.job.key, record) for record in member.past())
     members = [member for member in members if not member.paused]
     while members:
         behind = min(member.epoch for member in members)

@@ -22,6 +22,8 @@ from search_spaces.stopping import Scheduler
 from search_spaces.storage import Stored, Study
 from search_spaces.trials import SeedRun, Trial
 
+DEFAULT = "default"  # origin of the configuration itself, which is never stopped early
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -107,11 +109,14 @@ class Arm:
         self.trials[stored.number] = self._running[stored.number] = trial
         return trial
 
-    def begin(self, trial: Trial) -> SeedRun:
-        """Its first run, to its next rung. A trial that was restored in its race has runs."""
+    def begin(self, trial: Trial, *, to_end: bool = False) -> SeedRun:
+        """Its first run, to its next rung. A trial that was restored in its race has runs.
+        ``to_end``: without a pause; ``decided`` says when it is stopped.
+        """
         if trial.runs:
             return trial.runs[0]
-        return trial.add_run(self.rules.seeds[0], until=self._next_rung(trial, trial.goes_on))
+        until = None if to_end else self._next_rung(trial, trial.goes_on)
+        return trial.add_run(self.rules.seeds[0], until=until)
 
     def _next_rung(self, trial: Trial, epoch: int) -> int | None:
         later = [rung for rung in self.rules.scheduler.rungs(trial.number) if rung > epoch]
@@ -153,6 +158,8 @@ class Arm:
         known = self._rungs.get((bracket, rung), {})
         before = [line for key, line in known.items() if key not in inside]
         alive = stopping.survivors(self.rules.scheduler.name, inside, before)
+        kept = [run for run in batch if run.trial.origin == DEFAULT]  # what all is held to
+        alive |= {run.hash for run in kept if math.isfinite(inside[run.hash][-1])}
         last = [line[-1] for line in (*before, *inside.values())]
         there = sorted(-value for value in last if math.isfinite(value))
         stopped = []
@@ -170,6 +177,20 @@ class Arm:
                 self._end(run.trial, "stopped", f"stopped at epoch {rung}: {place}")
                 stopped.append(run)
         return stopped
+
+    def decided(self, run: SeedRun, *, stops: bool) -> None:
+        """What another scheduler (Ray Tune's) says of a first run that stands at a new point."""
+        number, (epoch, value) = run.trial.number, run.curve[-1]
+        self.study.report(number, epoch, value)
+        if not stops:
+            self.study.goes_on(number, epoch)
+            run.trial.goes_on = epoch
+            return
+        firsts = [other.runs[0].curve for other in self.trials.values() if other.runs]
+        there = [v for curve in firsts for e, v in curve if e == epoch]
+        place = f"{sum(v > value for v in there) + 1} of {len(there)}"
+        run.status = "stopped"
+        self._end(run.trial, "stopped", f"stopped at epoch {epoch}: {place} there")
 
     def finished(self, run: SeedRun, metrics: Mapping[str, float]) -> None:
         """A run is complete: its trial gets another seed, or is told."""
@@ -240,7 +261,7 @@ class Arm:
 
     def guess(self) -> dict[str, float]:
         """What a failed trial counts as."""
-        default = next((t for t in self.trials.values() if t.origin == "default"), None)
+        default = next((t for t in self.trials.values() if t.origin == DEFAULT), None)
         known = (self.means(default) if default else {}) or self._worst()
         return guesses(self.rules.objectives, classes=self.rules.classes, default=known)
 

@@ -23,7 +23,7 @@ def best_yaml(answer: Finalist, tree: dict[str, Any]) -> str:
     ]
     config = answer.config.model_dump(mode="json")
     text: str = yaml.safe_dump(config, sort_keys=False, default_flow_style=False, width=WIDTH)
-    return "".join(f"# {line}\n" for line in " \n".join(lines).splitlines()) + text
+    return "".join(f"# {line}\n" for line in "\n".join(lines).splitlines()) + text
 
 
 def _scores(main: dict[str, Any], answer: Finalist) -> dict[str, float]:

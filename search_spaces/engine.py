@@ -1,22 +1,22 @@
 """The loop of a search: ask for trials, pack their runs, judge them, give more seeds, tell.
 
-Knows neither Ray nor MLflow: runs go to a ``Pool`` and come back as events, and a ``Book`` keeps
-them. Order: the book first, then the storage. So whatever a driver that dies leaves undone is done
-again by the next, and nothing twice.
+Knows neither Ray nor MLflow: runs go to a ``Pool`` and come back as events, and a ``Clerk`` keeps
+them. ``tuned`` is the other way to run a search.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
 
 from cal.config import Config
 from cal.packed import alone, packs, shape
-from cal.records import Epoch, Failure, Result
 from cal.running import Job
 from search_spaces.arm import Arm
-from search_spaces.trials import SeedRun, Trial
+from search_spaces.clerk import Book as Book
+from search_spaces.clerk import Clerk
+from search_spaces.trials import SeedRun
 
 
 class Pool(Protocol):
@@ -38,37 +38,6 @@ class Pool(Protocol):
 
     def close(self) -> None:
         """End what is under way."""
-
-
-class Book(Protocol):
-    """Where everything is kept; ``search_spaces.book.Book`` writes it into the ledger."""
-
-    def asked(self, trial: Trial) -> None:
-        """A trial begins."""
-
-    def known(self, run: SeedRun) -> Mapping[str, float] | None:
-        """The metrics of a run that finished before."""
-
-    def started(self, run: SeedRun, *, beside: int) -> None:
-        """A run was given to the pool, one of ``beside``; also when it goes on."""
-
-    def epoch(self, run: SeedRun, record: Epoch) -> None:
-        """An epoch was trained."""
-
-    def finished(self, run: SeedRun, result: Result) -> None:
-        """A run is complete."""
-
-    def stopped(self, run: SeedRun) -> None:
-        """A run was stopped early; its trial has the reason."""
-
-    def failed(self, run: SeedRun, error: str) -> None:
-        """A run failed or diverged."""
-
-    def told(self, trial: Trial, scores: Mapping[str, Any]) -> None:
-        """A trial ended; ``scores``: objective -> ``racing.Score``."""
-
-    def note(self, line: str) -> None:
-        """Something else the user should know."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +70,7 @@ class Engine:
         parameters: Callable[[Config], int] | None = None,
     ) -> None:
         self.arms, self.pool, self.book, self.packing = tuple(arms), pool, book, packing
-        self.parameters = parameters
-        self._arms = {arm.name: arm for arm in arms}
-        self._first: dict[tuple[str, str], Trial] = {}  # arm, hash of a first run -> whose it is
+        self.clerk = Clerk(arms, book, parameters=parameters)
         self._working: dict[str, SeedRun] = {}  # by hash
         self._packs: list[set[str]] = []  # hashes of runs that were given in together
 
@@ -111,15 +78,12 @@ class Engine:
         """Until every arm, restored before, has all its trials told. Ctrl-C ends the workers and
         is passed on.
         """
-        for trial in [trial for arm in self.arms for trial in arm.trials.values()]:
-            if trial.runs:
-                self._first[trial.arm, trial.runs[0].hash] = trial
         for arm in self.arms:
             for trial in arm.running:
-                self._begin(arm, trial)
+                self.clerk.begin(trial)
         try:
             while True:
-                self._settle()
+                self.clerk.settle()
                 self._fill()
                 if self.pool.idle and not self._working:
                     break
@@ -131,17 +95,6 @@ class Engine:
                 self._judge()
         finally:
             self.pool.close()
-
-    def _begin(self, arm: Arm, trial: Trial) -> None:
-        """Its first run; or none, where another trial of its arm is the same computation. Arms
-        are judged each for itself: what they share are finished runs.
-        """
-        self.book.asked(trial)
-        run = arm.begin(trial)
-        other = self._first.setdefault((arm.name, run.hash), trial)
-        if other is not trial:
-            trial.runs.clear()
-            trial.twin = other.twin or other
 
     def _fill(self) -> None:
         """Ask for as many trials as may be under way, and give packs of what is ready."""
@@ -168,9 +121,9 @@ class Engine:
             if not waiting:
                 break
             arm = max(waiting, key=lambda arm: arm.left / arm.most)
-            self._begin(arm, arm.ask())
+            self.clerk.begin(arm.ask())
             asked += 1
-        self._settle()
+        self.clerk.settle()
         return asked > 0
 
     def _ready(self) -> list[SeedRun]:
@@ -187,16 +140,9 @@ class Engine:
 
     def _known(self) -> bool:
         """Take what an earlier driver or another arm finished; whether there was any."""
-        found = [run for run in self._ready() if self._found(run)]
-        self._settle()
+        found = [run for run in self._ready() if self.clerk.found(run)]
+        self.clerk.settle()
         return bool(found)
-
-    def _found(self, run: SeedRun) -> bool:
-        """Whether this run was finished before."""
-        metrics = self.book.known(run)
-        if metrics is not None:
-            self._arm(run).finished(run, self._measured(run, metrics))
-        return metrics is not None
 
     def _packed(self, runs: Sequence[SeedRun]) -> list[list[SeedRun]]:
         """Packs of runs that fit together and stand at the same epoch, spread over free workers."""
@@ -214,22 +160,9 @@ class Engine:
         return sorted(found, key=lambda pack: (-len(pack[0].trial.runs), -pack[0].epoch))
 
     def _take(self, run: SeedRun, record: Any) -> None:
-        arm = self._arm(run)
-        if isinstance(record, Epoch):
-            self.book.epoch(run, record)
-            arm.epoch(run, record)
-        elif isinstance(record, Failure):
-            self.book.failed(run, record.error)
-            arm.failed(run, record.error)
-        else:
-            self.book.finished(run, record)
-            arm.finished(run, self._measured(run, record.metrics))
+        self.clerk.take(run, record)
         if run.status != "working":
             del self._working[run.hash]
-
-    def _measured(self, run: SeedRun, metrics: Mapping[str, float]) -> dict[str, float]:
-        count = {"parameters": float(self.parameters(run.config))} if self.parameters else {}
-        return {**metrics, **count}
 
     def _judge(self) -> None:
         """Packs that have come to their rungs, each as a whole."""
@@ -239,19 +172,6 @@ class Engine:
                 mine = [run for t in arm.running for run in t.runs if run.hash in pack]
                 for run in arm.judge(mine):
                     self.book.stopped(run)
-
-    def _settle(self) -> None:
-        """Tell what ended, and what is the same as something that ended."""
-        while True:
-            for arm in self.arms:
-                for trial in arm.running:
-                    if trial.twin is not None and trial.twin.status != "running":
-                        arm.mirror(trial)
-            if not any([arm.settle(self.book.told) for arm in self.arms]):
-                return
-
-    def _arm(self, run: SeedRun) -> Arm:
-        return self._arms[run.trial.arm]
 
 
 def _together(run: SeedRun) -> tuple[Any, ...]:

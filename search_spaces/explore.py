@@ -7,12 +7,12 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cal import cli, home
-from cal.config import ConfigError, assignments
+from cal.config import Config, ConfigError, assignments
 from search_spaces.options import parser
 from search_spaces.searched import Search, read_search
 from search_spaces.trials import FIRST_SEED
@@ -52,7 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Place(search, options) as place:
             place.explore(arms, ledger)
             found, confirmed = place.confirm(arms, ledger)
-            tree = told(search, arms, ledger, found, confirmed, warm, begun=begun, out=out)
+            words = place.stopping()
+            tree = told(
+                search, arms, ledger, found, confirmed, warm, begun=begun, out=out, stopping=words
+            )
         pages = ledger.view()
     return shown(tree, pages, out)
 
@@ -112,7 +115,7 @@ class Place:
 
     def backend(self) -> "Backend":
         """Connect, once, and choose. Raises ``ConfigError`` for what the cluster cannot hold."""
-        from cal.adapters import ray_backend, ray_cluster
+        from cal.adapters import ray_backend, ray_cluster, ray_sizing
 
         if self._backend is None:
             given = self.options
@@ -120,6 +123,10 @@ class Place:
             cli.say(ray_cluster.connect(cpus=given.workers))
             bases = [arm.base for arm in self.search.arms]
             chosen = ray_backend.choose(bases, asked, devices=ray_cluster.slots("GPU"))
+            if given.gpus_per_run is None:
+                chosen, line = ray_sizing.shared(bases[0], chosen)
+                if line:
+                    cli.say(line)
             parallel, gpus = ray_backend.data_parallel(chosen), chosen.gpus or 0.0
             for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
                 cli.say(line)
@@ -127,8 +134,19 @@ class Place:
             self._backend = chosen
         return self._backend
 
+    def stopping(self) -> str:
+        """What stops early, in words: on Ray Tune it is Tune's own scheduler."""
+        from cal.adapters.ray_backend import LARGE
+        from search_spaces import tuned
+
+        large = any(arm.base.model.encoder in LARGE for arm in self.search.arms)
+        name = self.options.backend
+        packed = name == "packed" or (name == "auto" and not large)
+        return self.search.scheduler.words if packed else tuned.words(self.search.scheduler)
+
     def explore(self, arms: Sequence["Arm"], ledger: "Ledger") -> None:
         """All trials that the storage lacks."""
+        from cal.footprint import parameters
         from search_spaces.book import Book
         from search_spaces.progress import Progress
 
@@ -137,21 +155,29 @@ class Place:
         if all(arm.told >= max(arm.most, len(arm.trials)) for arm in arms):
             return
         backend = self.backend()
+        asked = any(o.name == "parameters" for o in self.search.objectives)
+        counts = parameters if asked else None
         done = {arm.name: arm.told for arm in arms}
         most = {arm.name: max(arm.most, len(arm.trials)) for arm in arms}
         with Progress(self.search.objectives, most, done=done) as progress:
             book = Book(ledger, progress, folder=home.checkpoints())
             if backend.name == "packed":
-                self._packed(arms, book, backend)
+                self._packed(arms, book, backend, counts)
             else:
                 from search_spaces.tuned import run
 
-                run(arms, book, backend=backend, folder=home.checkpoints())
+                folder = home.checkpoints()
+                run(arms, book, backend=backend, folder=folder, parameters=counts)
 
-    def _packed(self, arms: Sequence["Arm"], book: Any, backend: "Backend") -> None:
+    def _packed(
+        self,
+        arms: Sequence["Arm"],
+        book: Any,
+        backend: "Backend",
+        parameters: "Callable[[Config], int] | None",
+    ) -> None:
         from cal.adapters import ray_backend, ray_sizing
         from cal.adapters.ray_pool import Pool
-        from cal.footprint import parameters
         from cal.runs import Run
         from search_spaces.engine import Engine, Packing
 
@@ -171,9 +197,7 @@ class Place:
             backend.checkpoint_s,
             places,
         )
-        asked = any(o.name == "parameters" for o in self.search.objectives)
-        pool = Pool(backend)
-        Engine(arms, pool, book, packing, parameters=parameters if asked else None).run()
+        Engine(arms, Pool(backend), book, packing, parameters=parameters).run()
 
     def confirm(
         self, arms: Sequence["Arm"], ledger: "Ledger"
@@ -246,6 +270,7 @@ def told(
     *,
     begun: float,
     out: Path,
+    stopping: str,
 ) -> Tree:
     """Everything that tells of the search: report, best.yaml, the ledger's report run."""
     from evidence.writing import provenance_of, write_files
@@ -266,6 +291,7 @@ def told(
         rows=rows,
         provenance=provenance_of(command=words, git=[ledger.git]),
         wall_s=time.monotonic() - begun,
+        stopping=f"{stopping}; the default configuration is never stopped",
     )
     cli.say("which fields matter, and the report")
     tree = understood(tree)

@@ -40,9 +40,19 @@ class Scheduler:
         rungs = ", ".join(map(str, self.rungs(0)))
         return WORDS[self.name] + (f"; rungs at epochs {rungs} of {self.epochs}" if rungs else "")
 
+    @property
+    def eta(self) -> int:
+        """One of so many goes on."""
+        return ETA
+
+    @property
+    def brackets(self) -> int:
+        """Groups of trials that are compared among themselves alone."""
+        return HALVINGS + 1 if self.name == "hyperband" else 1
+
     def bracket(self, number: int) -> int:
         """With whom trial ``number`` is compared."""
-        return number % (HALVINGS + 1) if self.name == "hyperband" else 0
+        return number % self.brackets
 
     def rungs(self, number: int) -> tuple[int, ...]:
         """Epochs at which trial ``number`` is judged, all before the last."""

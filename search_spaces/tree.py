@@ -7,7 +7,7 @@ from typing import Any
 from cal.config import flatten
 from cal.effective import effective
 from search_spaces import racing, trials
-from search_spaces.arm import Arm
+from search_spaces.arm import DEFAULT, Arm
 from search_spaces.confirm import ranked
 from search_spaces.objectives import Objective, guesses, scalar, words
 from search_spaces.samplers import SAMPLERS
@@ -28,9 +28,10 @@ def tree_of(
     rows: Mapping[str, str],
     provenance: Tree,
     wall_s: float,
+    stopping: str,
 ) -> Tree:
-    """``rows``: hash -> run id of the ledger. Importance, edges and words are added by
-    ``search_spaces.understanding`` and ``writing``.
+    """``stopping``: what early stopping did, in words. ``rows``: hash -> run id of the ledger.
+    Importance, edges and words are added by ``search_spaces.understanding`` and ``writing``.
     """
     every = [trial for arm in arms for trial in arm.trials.values()]
     spent = trials.budget(every, seeds=len(search.seeds))
@@ -51,7 +52,7 @@ def tree_of(
         "objectives": [_objective(o) for o in search.objectives],
         "scalar": words(search.objectives),
         "sampler": {"name": search.sampler, "words": SAMPLERS[search.sampler].words},
-        "scheduler": {"name": search.scheduler.name, "words": search.scheduler.words},
+        "scheduler": {"name": search.scheduler.name, "words": stopping},
         "racing": {"seeds_most": len(search.seeds), "words": racing.words(len(search.seeds))},
         "failure_rule": failure_rule(search.objectives, classes=arms[0].rules.classes),
         "seeds": {
@@ -99,7 +100,7 @@ def failure_rule(objectives: Sequence[Objective], *, classes: int) -> str:
 def arm_tree(spec: ArmSpec, arm: Arm, search: Search, rows: Mapping[str, str]) -> Tree:
     """One arm, without what only understanding adds."""
     order = ranked(arm)
-    defaults = [t.number for t in arm.trials.values() if t.origin == "default"]
+    defaults = [t.number for t in arm.trials.values() if t.origin == DEFAULT]
     several = len(search.objectives) > 1
     spent = trials.budget(list(arm.trials.values()), seeds=len(search.seeds))
     return {

@@ -77,10 +77,15 @@ class Trial:
 
     def add_run(self, seed: int, *, until: int | None) -> SeedRun:
         """Its next seed."""
-        config = laid(self.config, {"seed": seed})
-        run = SeedRun(seed, run_hash(config), config, self, until=until)
+        run = self.run_of(seed)
+        run.until = until
         self.runs.append(run)
         return run
+
+    def run_of(self, seed: int) -> SeedRun:
+        """A seed that it may get."""
+        config = laid(self.config, {"seed": seed})
+        return SeedRun(seed, run_hash(config), config, self)
 
 
 def to_json(trial: Trial) -> str:

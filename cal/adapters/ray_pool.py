@@ -13,12 +13,11 @@ from cal.adapters import ray_train
 from cal.adapters.ray_backend import Backend, data_parallel, places, run_limit
 from cal.packed import halves
 from cal.records import Epoch, Failure, Record
-from cal.running import Job
+from cal.running import ATTEMPTS, Job
 from cal.units import Network, network_of
 
 import ray  # isort: skip  authentication (ray_cluster) comes before Ray
 
-ATTEMPTS = 4  # of a run whose worker died
 AHEAD = 2  # units queued beyond those that fit, so that no worker waits for the driver
 LOST: tuple[type[Exception], ...] = (
     ray.exceptions.WorkerCrashedError,

@@ -4,12 +4,13 @@ Both give lists of (hash, record), the same as in this process; checkpoints are 
 """
 
 import os
-import queue
 import secrets
+import signal
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from torch import nn  # noqa: E402
 from cal import checkpoint  # noqa: E402
 from cal.allocator import keep_freed_memory  # noqa: E402
 from cal.parallel import Group  # noqa: E402
+from cal.records import Epoch  # noqa: E402
 from cal.running import Job, Keyed, resumable  # noqa: E402
 from cal.trainer import Trainer  # noqa: E402
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 # Ray Train is imported where it is used: .7 s in every process, and packed runs do without.
 FLUSH_S = 0.25  # records of fast epochs travel together
 MAX_FAILURES = 3
+ABORT_S = 30.0  # for a worker group to give back its places; 12 s on a cluster of our own
 
 
 def flushed(records: Iterator[Keyed]) -> Iterator[list[Keyed]]:
@@ -57,9 +60,13 @@ def device_of(gpus: float) -> str:
     """
     if not ray.get_gpu_ids():
         return "cpu"
-    if gpus < 1:
-        torch.cuda.set_per_process_memory_fraction(gpus)
+    _keep_to(gpus)
     return "cuda"
+
+
+def _keep_to(gpus: float) -> None:
+    if 0 < gpus < 1:
+        torch.cuda.set_per_process_memory_fraction(gpus)
 
 
 def _in_worker(jobs: Sequence[Job], gpus: float) -> Iterator[list[Keyed]]:
@@ -72,6 +79,11 @@ def _in_worker(jobs: Sequence[Job], gpus: float) -> Iterator[list[Keyed]]:
         if "out of memory" in str(error) or "allocate memory" in str(error):  # CUDA, CPU
             raise MemoryError(str(error).splitlines()[0]) from error
         raise
+
+
+def worker_records(job: Job, *, gpus: float = 0.0) -> Iterator[list[Keyed]]:
+    """One run in this process, a worker of Ray. Raises ``MemoryError`` for any lack of memory."""
+    yield from _in_worker([job], gpus)
 
 
 def stream(jobs: Sequence[Job], *, gpus: float = 0.0) -> Any:
@@ -103,43 +115,72 @@ def train_records(job: Job, *, workers: int, gpus: float = 0.0) -> Iterator[list
     A worker that dies is replaced and goes on from the checkpoint. Raises what the training
     raised once its failures are used up.
     """
-    from ray import train
-
     channel = Queue(actor_options={"num_cpus": 0})
-    ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+    # In a task of its own: Ray Train can be told to stop in a main thread alone. ``max_calls``: its
+    # handler must not stay behind.
+    fit = ray.remote(num_cpus=0, max_retries=0, max_calls=1)(_fit)
+    ended = fit.remote(job, channel, workers, gpus)
+    stopped = False
+    last: list[list[Keyed]] = []  # said when the group has given back its places
+    try:
+        while not ray.wait([ended], timeout=0)[0] or not channel.empty():
+            try:
+                batch = channel.get(timeout=0.5)
+            except Empty:
+                continue
+            if isinstance(batch[-1][1], Epoch):
+                yield batch
+            else:
+                last.append(batch)
+        if not last:
+            ray.get(ended)
+        yield from last
+    except GeneratorExit:  # Ctrl-C waits for nothing
+        stopped = ray.is_initialized()
+        raise
+    finally:
+        channel.shutdown(force=True)  # which ends the fit
+        if stopped and not ray.wait([ended], timeout=ABORT_S)[0]:
+            ray.cancel(ended, force=True)
+
+
+def _fit(job: Job, channel: Queue, workers: int, gpus: float) -> None:
+    from ray import train
 
     # A finished name never starts fresh: each attempt has its own, the checkpoint is ours.
     name = f"{job.key[:16]}-{secrets.token_hex(4)}"
     storage = tempfile.gettempdir() if "://" not in job.folder else job.folder
-
-    def fit() -> None:
-        try:
-            run = train.RunConfig(
-                name=name,
-                storage_path=storage,
-                failure_config=train.FailureConfig(max_failures=MAX_FAILURES),
-            )
-            _trainer(job, channel, run, workers=workers, gpus=gpus).fit()
-            ended.put(None)
-        except BaseException as error:  # noqa: BLE001  carried to the consumer
-            ended.put(error)
-
-    thread = threading.Thread(target=fit, daemon=True)
-    thread.start()
+    run = train.RunConfig(
+        name=name,
+        storage_path=storage,
+        failure_config=train.FailureConfig(max_failures=MAX_FAILURES),
+    )
+    done = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    threading.Thread(target=_stop, args=(channel, done, before), daemon=True).start()
     try:
-        while thread.is_alive() or not channel.empty():
-            try:
-                yield channel.get(timeout=0.5)
-            except Empty:
-                continue
-        failure = ended.get()
-        thread.join()
-        if failure is not None:
-            raise failure
+        _trainer(job, channel, run, workers=workers, gpus=gpus).fit()
     finally:
-        channel.shutdown(force=True)
-        if not thread.is_alive():
-            checkpoint.remove(storage, name)
+        done.set()
+        checkpoint.remove(storage, name)
+
+
+def _stop(channel: Queue, done: threading.Event, before: Any) -> None:
+    """End a fit whose records nobody takes any more, by the handler of Ctrl-C that Ray Train puts
+    in the place of ``before``. A process that is killed instead keeps the places of its workers
+    until the driver ends, and a helper process (Ray 2.60 without a dashboard).
+    """
+    gone = False
+    while not done.wait(0.5):
+        try:
+            gone = gone or channel.qsize() < 0
+        except ray.exceptions.RayActorError:
+            gone = True
+        handler: Any = signal.getsignal(signal.SIGINT)
+        if gone and handler is not before:
+            with suppress(SystemExit):
+                handler(signal.SIGINT, None)
+            return
 
 
 def _trainer(
@@ -151,7 +192,7 @@ def _trainer(
     resources = {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})
     return TorchTrainer(
         _loop,
-        train_loop_config={"job": job, "channel": channel},
+        train_loop_config={"job": job, "channel": channel, "gpus": gpus},
         scaling_config=ScalingConfig(
             num_workers=workers, use_gpu=gpus > 0, resources_per_worker=resources
         ),
@@ -169,12 +210,21 @@ def _loop(settings: dict[str, Any]) -> None:
     group = Group(context.get_world_rank(), context.get_world_size())
     torch.set_num_threads(1)
     device = get_device()
+    _keep_to(settings["gpus"])
     wrap = _distributed if group.world > 1 else None
     build = partial(Trainer, device=str(device), group=group, wrap=wrap)
     for batch in flushed(resumable([job], build, group=group)):
         if group.rank == 0:
-            settings["channel"].put(batch)
+            _send(batch, settings["channel"])
     train.report({"epoch": job.config.train.epochs})
+
+
+def _send(batch: list[Keyed], channel: Queue) -> None:
+    try:
+        channel.put(batch)
+    except ray.exceptions.RayActorError:  # the consumer left: to fail would begin a new group
+        time.sleep(ABORT_S)
+        raise
 
 
 def _distributed(network: nn.Module) -> nn.Module:

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -140,6 +141,7 @@ class World:
     packs: list[list[str]] = field(default_factory=list)
     fails: Fails = lambda config: False
     finite: bool = True  # whether validations are numbers
+    folder: Path | None = None  # of checkpoint files, for a real book to remove
 
     def arms(self, specs: Mapping[str, Any], fuse: Fuse, **rules: Any) -> list[Arm]:
         return [self.arm(name, fuse, **{**rules, **spec}) for name, spec in specs.items()]
@@ -180,11 +182,14 @@ class World:
         die_at: int | None = None,
         under_way: int = 4,
         pack: int = 4,
+        book: Any = None,
         **rules: Any,
     ) -> "Driver":
-        """A driver to its end, or to its death (``Driver.died``)."""
+        """A driver to its end, or to its death (``Driver.died``). ``book``: a real one."""
         fuse = Fuse(die_at)
         driver = Driver(self, fuse)
+        if book is not None:
+            driver.book = Fused(book, fuse)
         try:
             driver.arms = self.arms(specs, fuse, **rules)
             for arm in driver.arms:
@@ -227,13 +232,26 @@ class FusedStudy(storage.Study):
         super().tell(number, scores)
 
 
+class Fused:
+    """A real book, whose calls burn the fuse."""
+
+    def __init__(self, book: Any, fuse: Fuse) -> None:
+        self.book, self.fuse = book, fuse
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("known", "epoch", "note"):
+            self.fuse.tick()
+        return getattr(self.book, name)
+
+
 class Driver:
     """What one process has."""
 
     def __init__(self, world: World, fuse: Fuse) -> None:
         self.world, self.fuse, self.died = world, fuse, False
         self.arms: list[Arm] = []
-        self.book, self.pool = Book(world, fuse), Pool(world)
+        self.pool = Pool(world)
+        self.book: Any = Book(world, fuse)
 
 
 class Book:
@@ -341,6 +359,8 @@ class Pool:
             if epoch > before:
                 world.trained[job.key, epoch] += 1
                 world.stand[job.key] = epoch
+                if world.folder is not None:
+                    (world.folder / f"{job.key}.pt").touch()
             if epoch == 3 and world.fails(config):
                 return [*records, Failure("Traceback\ndiverged at epoch 3")]
             value = accuracy(config, epoch) if world.finite else math.nan

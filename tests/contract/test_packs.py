@@ -244,6 +244,14 @@ def test_who_pauses_is_not_missed_and_goes_on_in_other_company(tmp_path: Path) -
     assert untimed(on["run3"]) == untimed(told(jobs([configs[3]], tmp_path / "own"))["run0"])
 
 
+def test_a_run_that_went_further_before_says_no_more_than_its_pause(tmp_path: Path) -> None:
+    """Trained to 3 by another driver: to one that has it pause after 1 that is all it says."""
+    (job,) = jobs(mixed(1, VIEWS), tmp_path / "pack")
+    far = told([replace(job, until=3)])["run0"]
+    assert told([replace(job, until=1)])["run0"] == far[:1]
+    assert told([replace(job, until=3)])["run0"] == far
+
+
 def test_a_run_that_diverges_is_told_and_its_neighbours_do_not_notice(tmp_path: Path) -> None:
     configs = mixed(3, VIEWS)
     wild = {"optim": {"lr": 1e30, "clip": None, "schedule": "constant"}}

@@ -127,6 +127,7 @@ def searched(tmp_path: Path, objectives: Sequence[str], *, trials: int = 30) -> 
         rows={},
         provenance=provenance_of(command="explore"),
         wall_s=12.0,
+        stopping="as tested",
     )
 
 

@@ -9,6 +9,7 @@ import yaml
 from ablations.plan import make_plan
 from ablations.study import read_study
 from cal.config import Config, ConfigError, merge, parse
+from cal.effective import effective
 
 BEST = parse({"data": {"labels_per_class": 20}, "cal": {"acceleration": {"alpha": 2.5}}})
 
@@ -40,6 +41,17 @@ def test_of_a_mechanism_that_is_off_nothing_is_asked(tmp_path: Path) -> None:
     assert study.cells == {"metric+acceleration": "cal", "acceleration": "symmetric"}
     assert ("cal", "symmetric") in [(c.arm, c.reference) for c in study.contrasts]
     assert not [c for c in study.contrasts if c.arm == "metric+bottleneck"]
+    assert make_plan(study, seeds=1).runs
+
+
+def test_an_effective_configuration_lacks_what_other_arms_need(tmp_path: Path) -> None:
+    """As best.yaml has it: no section of OGM-GE, which is one of the arms."""
+    path = tmp_path / "best.yaml"
+    tree = effective(BEST).model_dump(mode="json")
+    assert tree["ogm_ge"] is None
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    study = read_study(str(path))
+    assert "ogm_ge" in study.arms
     assert make_plan(study, seeds=1).runs
 
 
