@@ -31,7 +31,7 @@ from benchmarks.regret_summary import RANDOM, Setting, summary, targets
 FOLDER = Path(__file__).resolve().parent / "results" / "regret"
 REPETITIONS = 50
 CELLS = 4096  # random configurations whose nearest points stand for all
-DRAWS = 10_000
+DRAWS = 4000
 LIBRARIES = ("optuna", "syne-tune", "numpy")
 
 
@@ -83,7 +83,8 @@ def setting_of(path: Path, objective: str, *, cells: int = CELLS) -> Setting:
     """What random search finds on a table, and what its points are worth."""
     table = read_table(path, objective=objective)
     draw = np.random.default_rng(0)
-    near = [table.nearest(drawn(table.dimensions, table.base, draw)) for _ in range(cells)]
+    random = [drawn(table.dimensions, table.base, draw) for _ in range(cells)]
+    near = [table.by_distance(values)[:RANDOM].tolist() for values in random]
     found = targets(near, table.true, table.ends[:, 0], draws=DRAWS)
     return Setting(table.true, found, table.epochs, table.validated[0])
 

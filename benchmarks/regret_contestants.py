@@ -20,7 +20,7 @@ def optuna_full(sampler: Sampler) -> Contestant:
         study = optuna.create_study(direction="maximize", sampler=sampler(number))
         while not course.over:
             trial = study.ask()
-            index = table.nearest(suggested(trial, table.dimensions, table.base))
+            index = course.point(suggested(trial, table.dimensions, table.base))
             study.tell(trial, course.full(index, table.seeds[:1]))
 
     return search
@@ -34,7 +34,7 @@ def optuna_pruned(sampler: Sampler, pruner: Callable[[], optuna.pruners.BasePrun
         study = optuna.create_study(direction="maximize", sampler=sampler(number), pruner=pruner())
         while not course.over:
             trial = study.ask()
-            index = table.nearest(suggested(trial, table.dimensions, table.base))
+            index = course.point(suggested(trial, table.dimensions, table.base))
             for epoch, value in course.epochs(index, table.seeds[0]):
                 trial.report(value, epoch)
                 if epoch < table.epochs and trial.should_prune():

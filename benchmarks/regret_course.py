@@ -29,12 +29,24 @@ class Course:
     spent: int = 0  # epochs
     picks: list[Pick] = field(default_factory=list)
     trials: int = 0
+    taken: set[int] = field(default_factory=set)  # points that it has had
     _best: tuple[int, float] = (0, -math.inf)
 
     @property
     def over(self) -> bool:
         """Whether the budget is spent."""
         return self.spent >= self.budget
+
+    def point(self, values: Mapping[str, Any]) -> int:
+        """Of the next trial: the nearest point that this search has not had, since in the space
+        itself no two proposals are the same either. When it has had all, it begins anew.
+        """
+        if len(self.taken) == len(self.table.points):
+            self.taken.clear()
+        index = next(int(i) for i in self.table.by_distance(values) if i not in self.taken)
+        self.taken.add(index)
+        self.trials += 1
+        return index
 
     def full(self, index: int, seeds: Sequence[int]) -> float:
         """Train a point to the end under some seeds -> the mean of its values."""
@@ -92,6 +104,6 @@ def at_random(seeds: int) -> Contestant:
         table, draw = course.table, np.random.default_rng(number)
         while not course.over:
             values = drawn(table.dimensions, table.base, draw)
-            course.full(table.nearest(values), table.seeds[:seeds])
+            course.full(course.point(values), table.seeds[:seeds])
 
     return search

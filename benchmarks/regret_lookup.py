@@ -86,13 +86,18 @@ class Table:
             ]
         )
 
-    def nearest(self, values: Mapping[str, Any]) -> int:
-        """The point at the least Euclidean distance: a mismatch of choices counts 1, a dimension
-        that does not act in both counts 0; the first of several.
+    def by_distance(self, values: Mapping[str, Any]) -> npt.NDArray[np.int64]:
+        """All points, the nearest first, by Euclidean distance: a mismatch of choices counts 1, a
+        dimension that does not act in both counts 0; of several the first.
         """
         apart = self.places - self.place(values)
         square = np.where(self.numbers, apart**2, apart != 0)
-        return int(np.where(np.isnan(apart), 0.0, square).sum(1).argmin())
+        distance = np.where(np.isnan(apart), 0.0, square).sum(1)
+        return np.argsort(distance, kind="stable")
+
+    def nearest(self, values: Mapping[str, Any]) -> int:
+        """The nearest point."""
+        return int(self.by_distance(values)[0])
 
     def curve(self, index: int, seed: int) -> list[tuple[int, float]]:
         """(epoch, value) at each validation of a run; a failed one has no more after its last."""

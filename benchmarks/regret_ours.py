@@ -88,11 +88,11 @@ class Looked:
         return [Happened(job.key, record) for job in jobs for record in self._trained(job)]
 
     def point(self, config: Config) -> int:
-        """The nearest one, whatever the seed."""
+        """Of a trial, whatever the seed."""
         key = run_hash(config.model_copy(update={"seed": 0}))
         if key not in self.points:
             flat = flatten(config.model_dump(mode="json"))
-            self.points[key] = self.course.table.nearest(flat)
+            self.points[key] = self.course.point(flat)
         return self.points[key]
 
     def _trained(self, job: Job) -> list[Record]:
@@ -101,7 +101,6 @@ class Looked:
         until = job.until or table.epochs
         end = min(until, table.cost(index, seed))
         self.course.spent += end - before
-        self.course.trials += before == 0
         self.stand[job.key] = end
         records: list[Record] = [
             Epoch(epoch, table.epochs, epoch, table.validation(value))

@@ -50,11 +50,19 @@ class Setting:
         return np.arange(self.every, self.budget * self.epochs + 1, self.every)
 
 
-def targets(cells: Sequence[int], true: Floats, seen: Floats, *, draws: int) -> dict[str, float]:
-    """What 64 random configurations give. ``cells``: the points that random configurations are
-    nearest to; ``seen`` [points]: values under the first seed.
+def targets(
+    near: Sequence[Sequence[int]], true: Floats, seen: Floats, *, draws: int
+) -> dict[str, float]:
+    """What 64 random configurations give. ``near``: of random configurations the points, the
+    nearest first, of which each search has the first that it has not had; ``seen`` [points]: values
+    under the first seed.
     """
-    rows = np.random.default_rng(0).choice(np.asarray(cells), size=(draws, RANDOM))
+    draw, rows = np.random.default_rng(0), np.zeros((draws, RANDOM), dtype=int)
+    for n in range(draws):
+        had: dict[int, None] = {}
+        for order in draw.integers(len(near), size=RANDOM):
+            had[next((i for i in near[order] if i not in had), near[order][0])] = None
+        rows[n] = np.resize(list(had), RANDOM)
     picked = rows[np.arange(draws), seen[rows].argmax(1)]
     return {
         "best": float(np.median(true[rows].max(1))),

@@ -37,11 +37,10 @@ def asked(course: Course, scheduler: TrialScheduler) -> tuple[Trial, int]:
     """The next trial, and the point that it is."""
     suggestion = scheduler.suggest()
     trial = Trial(course.trials, suggestion.config, datetime.now())
-    course.trials += 1
     scheduler.on_trial_add(trial)
     table = course.table
     values = resolved(table.dimensions, table.base, suggestion.config)
-    return trial, table.nearest(values)
+    return trial, course.point(values)
 
 
 def full(make: Make) -> Contestant:

@@ -45,7 +45,7 @@ def test_what_is_stopped_early_leaves_epochs_for_more_trials(table: Table) -> No
         course = Course(table, 120)
         ours(first=False, seeds=1, scheduler=scheduler)(course, 1)
         tried[scheduler] = course.trials
-    assert tried["asha"] > 1.5 * tried["none"]
+    assert tried["asha"] > 1.2 * tried["none"]
 
 
 def test_the_default_comes_first(table: Table) -> None:

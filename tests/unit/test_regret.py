@@ -127,6 +127,12 @@ def test_of_a_value_for_every_dimension_those_count_that_act() -> None:
     }
 
 
+def test_a_search_has_every_point_once_before_it_has_one_again(table: Table) -> None:
+    course = Course(table, budget=30)
+    assert [course.point(A) for _ in range(5)] == [0, 2, 1, 0, 2]
+    assert course.trials == 5
+
+
 def test_full_trainings_cost_their_epochs_and_the_best_is_recommended(table: Table) -> None:
     """C fails at its second validation: 4 epochs, and a guess."""
     course = Course(table, budget=30)
@@ -174,9 +180,10 @@ def test_targets_are_what_64_random_configurations_give() -> None:
     """Of two points as probable, 64 draws lack one once in 2^63. The one that looks best by its
     seed is not the best.
     """
-    found = targets([0, 1], WORTH, np.array([0.8, 0.6, 0.99]), draws=50)
+    found = targets([[0], [1]], WORTH, np.array([0.8, 0.6, 0.99]), draws=50)
     assert found == {"best": 0.7, "pick": 0.5}
-    assert targets([2], WORTH, WORTH, draws=3) == {"best": 0.9, "pick": 0.9}
+    assert targets([[2]], WORTH, WORTH, draws=3) == {"best": 0.9, "pick": 0.9}
+    assert targets([[0, 1, 2]], WORTH, WORTH, draws=3)["best"] == 0.9  # had 0, then 1, then 2
 
 
 def test_a_recommendation_counts_from_the_epoch_that_it_cost() -> None:
