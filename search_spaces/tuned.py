@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 WORDS = {
     "asha": "asynchronous successive halving (Li et al. 2020) by Ray Tune's ASHAScheduler: of all "
-    "that came to a rung before, the best third goes on",
+    "that came to a rung before, the better half goes on",
     "hyperband": "asynchronous Hyperband by Ray Tune's AsyncHyperBandScheduler: brackets of "
-    "different first rungs, drawn at random; at each rung the best third of a bracket goes on",
+    "different first rungs, drawn at random; at each rung the better half of a bracket goes on",
     "median": "median stopping (Golovin et al. 2017) by Ray Tune's MedianStoppingRule: a run stops "
     "whose best value so far lies below the median of the means of the others",
     "none": stopping.WORDS["none"],

@@ -19,13 +19,13 @@ LINES = 400
 
 # Where a library may be imported; nowhere else.
 HOMES = {
-    "ray": ("cal/adapters/ray_*.py", "search_spaces/explore.py", "benchmarks/raw_tune.py")
+    "ray": ("cal/adapters/ray_*.py", "search_spaces/explore.py", "benchmarks/raw_*.py")
     + ("cluster/*", "tests/integration/*"),
     "mlflow": ("cal/adapters/tracking*.py", "tests/integration/*"),
     "matplotlib": ("evidence/charts/still.py",),
     "plotly": ("evidence/pages/html.py",),
     "optuna": ("search_spaces/*", "tests/contract/*", "tests/integration/*")
-    + ("benchmarks/regret_contestants.py",),
+    + ("benchmarks/regret_contestants.py", "benchmarks/search_overhead.py"),
     "syne_tune": ("benchmarks/regret_syne.py",),
     "cal.adapters": ("cal/adapters/*", "cal/train.py", "search_spaces/*", "ablations/*")
     + ("cluster/*", "benchmarks/*", "docs/screenshots.py", "tests/*"),

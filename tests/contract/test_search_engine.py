@@ -57,13 +57,13 @@ def test_a_search_ends_with_every_trial_told_and_every_run_trained_once() -> Non
     assert sorted(driver.book.told_of) == sorted(world.variants)
     assert arm.trials[0].origin == "default"
     statuses = Counter(trial.status for trial in arm.trials.values())
-    assert statuses["stopped"] >= 4, "asha lets a third go on"
+    assert statuses["stopped"] >= 3, "asha lets half go on, twice"
     assert statuses["complete"] >= 1
     assert world.notes
     for trial in arm.trials.values():
         if trial.status == "stopped":
             (run,) = trial.runs
-            assert run.epoch in (1, 3)
+            assert run.epoch in (2, 4)
             assert trial.reason.startswith(f"stopped at epoch {run.epoch}: ")
             assert run.curve[-1][0] == run.epoch
 
@@ -71,7 +71,7 @@ def test_a_search_ends_with_every_trial_told_and_every_run_trained_once() -> Non
 def test_the_stopped_are_those_behind_at_their_rung() -> None:
     """At each rung the best of all that ever came there went on."""
     (arm,) = World().drive({"cal": {"trials": 20}}).arms
-    for rung in (1, 3):
+    for rung in (2, 4):
         there = {
             t.number: dict(t.runs[0].curve)[rung]
             for t in arm.trials.values()
@@ -80,7 +80,7 @@ def test_the_stopped_are_those_behind_at_their_rung() -> None:
         best = max(there, key=there.__getitem__)
         assert arm.trials[best].runs[0].epoch > rung
         gone = [n for n in there if arm.trials[n].runs[0].epoch == rung]
-        assert len(gone) >= len(there) / 2
+        assert len(gone) >= len(there) / 4
 
 
 @pytest.mark.parametrize("scheduler", ["none", "median", "hyperband"])
@@ -91,10 +91,10 @@ def test_other_schedulers(scheduler: str) -> None:
     epochs = {t.runs[0].epoch for t in arm.trials.values() if t.status == "stopped"}
     if scheduler == "none":
         assert not epochs
-    if scheduler == "hyperband":  # every third trial is never stopped, every third at epoch 3 alone
+    if scheduler == "hyperband":  # every third trial is never stopped, every third at epoch 4 alone
         assert all(arm.trials[n].status == "complete" for n in range(2, 12, 3))
         late = {arm.trials[n].runs[0].epoch for n in range(1, 12, 3)}
-        assert late <= {3, EPOCHS}
+        assert late <= {4, EPOCHS}
 
 
 def test_more_seeds_go_to_contenders_and_the_answer_has_as_many_as_any() -> None:
@@ -158,7 +158,7 @@ def test_a_run_without_a_number_at_its_rung_is_stopped() -> None:
     (arm,) = world.drive({"cal": {"trials": 3}}).arms
     check_whole(world, [arm], trials=3)
     reasons = {trial.reason for trial in arm.trials.values()}
-    assert reasons == {"stopped at epoch 1: no number there"}
+    assert reasons == {"stopped at epoch 2: no number there"}
 
 
 def test_the_same_configuration_again_is_a_twin_and_trains_nothing() -> None:

@@ -253,7 +253,7 @@ def test_words_name_the_rule_of_ray(name: stopping.Name) -> None:
         assert words == "no early stopping"
     else:
         assert "Ray Tune's" in words
-        assert words.endswith("; from epoch 5 of 27" if name == "median" else "from epoch 3 of 27")
+        assert words.endswith("; from epoch 5 of 27" if name == "median" else "from epoch 7 of 27")
 
 
 def test_nothing_is_left_where_everything_was_told() -> None:

@@ -93,7 +93,7 @@ def test_bad_input_in_one_line(changes: dict[str, Any], message: str) -> None:
 
 def test_what_has_no_curve_is_searched_without_early_stopping() -> None:
     assert search(objectives=["parameters"], scheduler="none").scheduler.rungs(0) == ()
-    assert search(objectives=["parameters", "clean"]).scheduler.rungs(0) == (10, 30)
+    assert search(objectives=["parameters", "clean"]).scheduler.rungs(0) == (20, 50)
 
 
 def test_what_is_declared_is_plain_and_changes_with_the_search() -> None:
