@@ -19,12 +19,14 @@ import numpy.typing as npt
 
 from benchmarks.regret_points import Point
 from cal.config import Config, parse, parse_as
+from search_spaces.branches import reached
 from search_spaces.dimension import Dimension, frozen
 from search_spaces.fields import laid
 from search_spaces.space import Space, acting
 
 Floats = npt.NDArray[np.float64]
 CURVES = {"accuracy": "curve", "nll": "nll_curve"}
+OBJECTIVES = {"accuracy": "clean", "nll": "nll"}  # as searches call them
 CLASSES = 10
 FAILED = {"accuracy": 1 / CLASSES, "nll": -math.log(CLASSES)}  # guessing; a failed run's value
 
@@ -33,18 +35,29 @@ FAILED = {"accuracy": 1 / CLASSES, "nll": -math.log(CLASSES)}  # guessing; a fai
 class Table:
     """Points of a space with the curves of their runs."""
 
-    dimensions: tuple[Dimension, ...]  # those that are searched
+    dimensions: tuple[Dimension, ...]  # those that are searched, and that the search gets to
     base: Config
     points: tuple[Point, ...]  # the random ones, then those that a search may begin with
     seeds: tuple[int, ...]
     validated: tuple[int, ...]  # epochs of the curves' values
     curves: Floats  # [N, S, V], NaN where the run had failed by then
     ends: Floats  # [N, S] at the end of training; of a failed run what guessing gives
+    objective: str = "accuracy"  # or nll, turned round
 
     @property
     def epochs(self) -> int:
         """Of a full training."""
         return self.validated[-1]
+
+    @property
+    def objective_name(self) -> str:
+        """Of ``search_spaces.objectives``."""
+        return OBJECTIVES[self.objective]
+
+    @property
+    def sign(self) -> int:
+        """Of the metric that a value is."""
+        return -1 if self.objective == "nll" else 1
 
     @cached_property
     def true(self) -> Floats:
@@ -73,13 +86,18 @@ class Table:
             ]
         )
 
-    def nearest(self, values: Mapping[str, Any]) -> int:
-        """The point at the least Euclidean distance: a mismatch of choices counts 1, a dimension
-        that does not act in both counts 0; the first of several.
+    def by_distance(self, values: Mapping[str, Any]) -> npt.NDArray[np.int64]:
+        """All points, the nearest first, by Euclidean distance: a mismatch of choices counts 1, a
+        dimension that does not act in both counts 0; of several the first.
         """
         apart = self.places - self.place(values)
         square = np.where(self.numbers, apart**2, apart != 0)
-        return int(np.where(np.isnan(apart), 0.0, square).sum(1).argmin())
+        distance = np.where(np.isnan(apart), 0.0, square).sum(1)
+        return np.argsort(distance, kind="stable")
+
+    def nearest(self, values: Mapping[str, Any]) -> int:
+        """The nearest point."""
+        return int(self.by_distance(values)[0])
 
     def curve(self, index: int, seed: int) -> list[tuple[int, float]]:
         """(epoch, value) at each validation of a run; a failed one has no more after its last."""
@@ -95,6 +113,18 @@ class Table:
         """Epochs of a full training; a failed run ends at the validation that it did not reach."""
         reached = len(self.curve(index, seed))
         return self.validated[min(reached, len(self.validated) - 1)]
+
+    def failed(self, index: int, seed: int) -> bool:
+        """Whether the run diverged."""
+        return len(self.curve(index, seed)) < len(self.validated)
+
+    def validation(self, value: float) -> dict[str, float]:
+        """An epoch's metrics, of a value."""
+        return {f"val/{self.objective}": self.sign * value}
+
+    def result(self, value: float) -> dict[str, float]:
+        """A finished run's metrics, of a value."""
+        return {f"select/clean/{self.objective}": self.sign * value}
 
 
 def _position(d: Dimension, value: Any) -> float:
@@ -115,16 +145,20 @@ def table_of(tree: Mapping[str, Any], *, objective: str = "accuracy") -> Table:
     for n, s in np.ndindex(failed.shape):
         values = tree[CURVES[objective]][n][s]
         curves[n, s, : len(values)] = [np.nan if v is None else sign * v for v in values]
-        if not failed[n, s]:
+        if failed[n, s]:
+            curves[n, s, -1] = np.nan
+        else:
             ends[n, s] = sign * tree[objective][n][s]
+    searched = [d for d in space.dimensions if d.label != "fixed"]
     return Table(
-        dimensions=tuple(d for d in space.dimensions if d.label != "fixed"),
+        dimensions=tuple(d for d in searched if reached(d, space.dimensions, base)),
         base=base,
         points=tuple(tree["points"]),
         seeds=tuple(tree["seeds"]),
         validated=tuple(validated),
         curves=curves,
         ends=ends,
+        objective=objective,
     )
 
 

@@ -1,9 +1,5 @@
-"""Random points of a search space, drawn with numpy alone: the machine that makes the table
-(``benchmarks.regret_table``) needs no Optuna.
-
-A cluster sample, because most of what a contribution metric is made of is shared by a pack: a few
-points each share those values, so that they can train together; all others they draw alone. Each
-point by itself is uniform on the space, as Optuna's random sampler draws it.
+"""Random points of a search space, drawn with numpy alone: neither the machine that makes the table
+(``benchmarks.regret_table``) nor Syne Tune's environment has Optuna.
 """
 
 import math
@@ -13,9 +9,6 @@ from typing import Any
 import numpy as np
 
 from cal.config import Config
-from cal.methods.cal import applied
-from cal.methods.metric import kind
-from cal.packed import shape
 from search_spaces.branches import completed, settings_for
 from search_spaces.dimension import Choice, Dimension
 from search_spaces.fields import laid
@@ -31,8 +24,9 @@ def drawn(
     *,
     shared: Mapping[str, Any] | None = None,
 ) -> Point:
-    """One point: dimension by dimension, each only where its ``when`` holds in the configuration as
-    it stands by then. Values of ``shared`` are taken as they are.
+    """One point, uniform on the space as Optuna's random sampler draws it: dimension by dimension,
+    each only where its ``when`` holds in the configuration as it stands by then. Values of
+    ``shared`` are taken as they are.
     """
     values: Point = {}
     for d in dimensions:
@@ -58,32 +52,6 @@ def _value(d: Dimension, draw: np.random.Generator) -> Choice:
         found = draw.uniform(low, high)
     found = min(max(found, low), high)
     return round(found) if d.kind == "int" else found
-
-
-def packed_by(dimensions: Sequence[Dimension], config: Config) -> set[str]:
-    """Fields whose values the runs of one pack share."""
-    found = set()
-    for d in dimensions:
-        if d.label != "fixed" and acting([d], config):
-            ends = [laid(config, {d.field: end}) for end in d.extremes()]
-            if len({(shape(end), kind(end), applied(end)) for end in ends}) > 1:
-                found.add(d.field)
-    return found
-
-
-def random_points(
-    dimensions: Sequence[Dimension], config: Config, *, count: int, seed: int, alike: int
-) -> list[Point]:
-    """``count`` points, ``alike`` of them each with equal values of ``packed_by``. The first n are
-    the same for any count.
-    """
-    fields = packed_by(dimensions, config)
-    found: list[Point] = []
-    for i in range(count):
-        leader = found[i - i % alike] if i % alike else {}
-        shared = {field: leader[field] for field in fields if field in leader}
-        found.append(drawn(dimensions, config, np.random.default_rng([seed, i]), shared=shared))
-    return found
 
 
 def known_points(space: Space, config: Config) -> list[Point]:

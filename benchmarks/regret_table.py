@@ -7,6 +7,9 @@ Every point is trained under three seeds, in packs, and scored on the select par
 none): its curves of val/accuracy and val/nll, and how it ended. Behind the random points stand
 those that a search may begin with: the configuration's own and the published. Runs that are done
 stand in OUT.jsonl, so that the same command goes on after an interruption.
+
+A cluster sample, because most of what a contribution metric is made of is shared by a pack: a few
+points each share those values, so that they can train together; all others they draw alone.
 """
 
 import argparse
@@ -28,17 +31,19 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from benchmarks.regret_points import Point, known_points, random_points
+from benchmarks.regret_points import Point, drawn, known_points
 from cal.allocator import keep_freed_memory
 from cal.config import CONFIGS, Config, ConfigError, find_yaml, merge, parse, read_yaml
 from cal.effective import code_version
-from cal.packed import halves, packs, shape
-from cal.records import Epoch, Failure, Result
-from cal.trainer import Trainer
+from cal.packed import check_pack, halves, packs, shape
+from cal.records import Failure, Record, Result
+from cal.trainer import State, Trainer
+from search_spaces.dimension import Dimension
 from search_spaces.fields import laid
-from search_spaces.space import read_space
+from search_spaces.space import acting, read_space
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = (1000, 1001, 1002)
@@ -54,6 +59,33 @@ def base_of(name_or_path: str) -> Config:
     config = parse(merge(tree, {"evaluate": {"part": "select", "noise": "none"}}))
     every = EVERY.get(config.train.epochs, max(1, config.train.epochs // 20))
     return laid(config, {"train.validate_every": every})
+
+
+def packed_by(dimensions: Sequence[Dimension], config: Config) -> set[str]:
+    """Fields whose values the runs of one pack share."""
+    found = set()
+    for d in dimensions:
+        if d.label != "fixed" and acting([d], config):
+            try:
+                check_pack([laid(config, {d.field: end}) for end in d.extremes()])
+            except ValueError:
+                found.add(d.field)
+    return found
+
+
+def random_points(
+    dimensions: Sequence[Dimension], config: Config, *, count: int, seed: int, alike: int
+) -> list[Point]:
+    """``count`` points, ``alike`` of them each with equal values of ``packed_by``. The first n are
+    the same for any count.
+    """
+    fields = packed_by(dimensions, config)
+    found: list[Point] = []
+    for i in range(count):
+        leader = found[i - i % alike] if i % alike else {}
+        shared = {field: leader[field] for field in fields if field in leader}
+        found.append(drawn(dimensions, config, np.random.default_rng([seed, i]), shared=shared))
+    return found
 
 
 def train(configs: Sequence[Config], keys: Sequence[tuple[int, int]], *, device: str) -> list[Row]:
@@ -75,21 +107,38 @@ def train(configs: Sequence[Config], keys: Sequence[tuple[int, int]], *, device:
 
 
 def _trained(configs: Sequence[Config], keys: Sequence[tuple[int, int]], device: str) -> list[Row]:
+    """A run that diverges leaves the pack."""
     rows: list[Row] = [
         {"point": point, "seed": seed, "curve": [], "nll_curve": [], "error": None}
         for point, seed in keys
     ]
-    for records in Trainer(configs, device=device).records():
-        for row, record in zip(rows, records, strict=True):
-            if isinstance(record, Failure):
-                row["error"] = row["error"] or record.error
-            elif isinstance(record, Epoch) and "val/accuracy" in record.metrics:
-                row["curve"].append(_short(record.metrics["val/accuracy"]))
-                row["nll_curve"].append(_short(record.metrics["val/nll"], digits=4))
-            elif isinstance(record, Result):
-                for name in ("accuracy", "nll"):
-                    row[name] = _short(record.metrics[f"select/clean/{name}"])
+    members, states = list(range(len(rows))), list[State]()
+    while members:
+        trainer = Trainer([configs[m] for m in members], device=device)
+        if states:
+            trainer.load_states(states)
+        for records in trainer.records():
+            for m, record in zip(members, records, strict=True):
+                _noted(rows[m], record)
+            if any(isinstance(record, Failure) for record in records):
+                kept = [i for i, record in enumerate(records) if not isinstance(record, Failure)]
+                states = [state for i, state in enumerate(trainer.states()) if i in kept]
+                members = [members[i] for i in kept]
+                break
+        else:
+            break
     return rows
+
+
+def _noted(row: Row, record: Record) -> None:
+    if isinstance(record, Failure):
+        row["error"] = record.error
+    elif isinstance(record, Result):
+        for name in ("accuracy", "nll"):
+            row[name] = _short(record.metrics[f"select/clean/{name}"])
+    elif "val/accuracy" in record.metrics:
+        row["curve"].append(_short(record.metrics["val/accuracy"]))
+        row["nll_curve"].append(_short(record.metrics["val/nll"], digits=4))
 
 
 def _short(value: float, *, digits: int = 6) -> float | None:
@@ -140,9 +189,11 @@ class Kept:
 def fill(
     kept: Kept, configs: Mapping[tuple[int, int], Config], *, processes: int, size: int, device: str
 ) -> None:
-    """Train what is missing, the largest packs first, and say how far it is."""
+    """Train what is missing in the order of the points, and say how far it is: what is done by
+    then is a table of fewer points.
+    """
     keys = [key for key in configs if key not in kept.rows]
-    parts = sorted(batches([configs[key] for key in keys], largest=size), key=len, reverse=True)
+    parts = sorted(batches([configs[key] for key in keys], largest=size), key=min)
     print(f"{len(keys)} of {len(configs)} runs in {len(parts)} packs", flush=True)
     begin, done, said = time.monotonic(), 0, 0.0
     context = multiprocessing.get_context("spawn")
@@ -170,16 +221,17 @@ def _alone() -> None:
     keep_freed_memory()
 
 
-def gathered(kept: Kept, found: Sequence[Point], settings: Mapping[str, Any]) -> dict[str, Any]:
+def gathered(kept: Kept, found: Mapping[int, Point], settings: Mapping[str, Any]) -> dict[str, Any]:
     """The table: for each point its values, and by seed its curve and its end. None: not reached,
     or no number.
     """
     names = ("curve", "nll_curve", "accuracy", "nll", "error")
-    rows = [[kept.rows[i, seed] for seed in SEEDS] for i in range(len(found))]
+    rows = [[kept.rows[i, seed] for seed in SEEDS] for i in found]
     return {
         **settings,
+        "random_points": sum(i >= 0 for i in found),
         "made": made(kept),
-        "points": list(found),
+        "points": list(found.values()),
         **{name: [[row.get(name) for row in own] for own in rows] for name in names},
     }
 
@@ -212,7 +264,7 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--space", default="cal", help="name or YAML file")
     p.add_argument("--config", default="hw20", help="hw20, keypad, or a YAML file")
-    p.add_argument("--points", type=int, default=1000)
+    p.add_argument("--points", type=int, default=1000, help="fewer or more of the same OUT.jsonl")
     p.add_argument("--seed", type=int, default=0, help="of the draw of the points")
     p.add_argument("--alike", type=int, default=ALIKE, help="points that share what packs share")
     p.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -221,15 +273,15 @@ def main() -> None:
     p.add_argument("--out", type=Path, required=True, help="a .json.xz")
     options = p.parse_args()
     space, base = read_space(options.space), base_of(options.config)
-    found = random_points(
+    drawn_points = random_points(
         space.dimensions, base, count=options.points, seed=options.seed, alike=options.alike
     )
-    found += known_points(space, base)
+    known = {-1 - i: point for i, point in enumerate(known_points(space, base))}
+    found = dict(enumerate(drawn_points)) | known
     settings = {
         "space": space.model_dump(mode="json"),
         "base": base.model_dump(mode="json"),
         "seeds": list(SEEDS),
-        "random_points": options.points,
         "seed": options.seed,
         "alike": options.alike,
         "device": options.device,
@@ -237,8 +289,8 @@ def main() -> None:
     kept = Kept(options.out.with_name(options.out.name + ".jsonl"), settings)
     configs = {
         (i, seed): laid(base, {**point, "seed": seed})
+        for i, point in found.items()
         for seed in SEEDS
-        for i, point in enumerate(found)
     }
     fill(kept, configs, processes=options.processes, size=options.pack, device=options.device)
     text = json.dumps(gathered(kept, found, settings), separators=(",", ":"))

@@ -79,6 +79,13 @@ def study() -> Results:
     return measure()
 
 
+def regret() -> Results:
+    """Searches on tables, from the courses that are kept (``benchmarks.regret`` makes them)."""
+    from benchmarks.regret import measure
+
+    return measure()
+
+
 def gpu() -> Results:
     """Packs against one run at a time on a GPU."""
     from benchmarks.packing import measure
@@ -106,6 +113,7 @@ BENCHMARKS: dict[str, Callable[[], Results]] = {
     "memory": memory,
     "cores": cores,
     "study": study,
+    "regret": regret,
     "default": default,
     "resnet18": resnet18,
     "gpu": gpu,
@@ -118,6 +126,8 @@ def left_out(name: str, *, slow: bool) -> str | None:
     """Why a benchmark does not fit; None where it does."""
     if name.startswith("gpu") and not torch.cuda.is_available():
         return "no GPU"
+    if name == "regret" and not any((RESULTS / "regret").glob("*.json")):
+        return "no courses are kept: python -m benchmarks.regret --run all"
     if name in ("resnet18", "default") and not slow:
         return "takes minutes: --slow"
     if name in ("study", "cores") and (os.cpu_count() or 1) < 2:

@@ -9,7 +9,7 @@ NETWORKS = {"hw20": "six-view MLP (hw20)", "keypad": "audio-visual CNN (keypad)"
 
 def table(results: Results) -> str:
     """Markdown; what was not measured has no row."""
-    parts = (_packing, _cores, _study, _default, _overhead, _memory)
+    parts = (_packing, _cores, _study, _regret, _default, _overhead, _memory)
     rows = [row for part in parts for row in part(results)]
     head = ["| what | measured | |", "|---|---|---|"]
     return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows), "", _where(results)])
@@ -61,6 +61,29 @@ def _study(results: Results) -> Iterator[tuple[str, str, str]]:
     for name, ratio in found["ratio"].items():
         what = f"hw20 study with MLflow and report, against raw Ray Tune with {name}"
         yield what, f"{ratio:.1f} x", f"{seconds[name]:.2f} -> {seconds['ours']:.2f} s a run"
+
+
+def _regret(results: Results) -> Iterator[tuple[str, str, str]]:
+    """Shares of the epochs of 64 random trainings, until what is recommended is as good as their
+    best; beside it what the recommendation lacks to the best of the table.
+    """
+    for key, found in results.get("regret", {}).items():
+        if "contestants" not in found:
+            continue
+        factor, unit = (100, "points") if key.endswith("accuracy") else (1000, "millinats")
+        for name, figures in found["contestants"].items():
+            reached = figures["reached"]["best"]
+            low, high = map(_share, reached["interval"])
+            text = f"{_share(reached['share'])} ({low} to {high})"
+            regret = figures["regret"]
+            lacks = " / ".join(f"{factor * r['median']:.2f}" for r in regret.values())
+            trainings = " / ".join(regret)
+            what = f"search on {key}, {name}: epochs to random-64's best, share of random's"
+            yield what, text, f"median regret after {trainings} trainings: {lacks} {unit}"
+
+
+def _share(value: float | None) -> str:
+    return "more" if value is None else f"{value:.2f}"
 
 
 def _overhead(results: Results) -> Iterator[tuple[str, str, str]]:

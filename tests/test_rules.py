@@ -26,6 +26,7 @@ HOMES = {
     "plotly": ("evidence/pages/html.py",),
     "optuna": ("search_spaces/*", "tests/contract/*", "tests/integration/*")
     + ("benchmarks/regret_contestants.py", "benchmarks/search_overhead.py"),
+    "syne_tune": ("benchmarks/regret_syne.py",),
     "cal.adapters": ("cal/adapters/*", "cal/train.py", "search_spaces/*", "ablations/*")
     + ("cluster/*", "benchmarks/*", "docs/screenshots.py", "tests/*"),
     "cluster": ("cluster/*", "tests/*"),
