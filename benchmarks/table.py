@@ -64,22 +64,29 @@ def _study(results: Results) -> Iterator[tuple[str, str, str]]:
 
 
 def _regret(results: Results) -> Iterator[tuple[str, str, str]]:
-    """Shares of the epochs of 64 random trainings, until what is recommended is as good as their
-    best; beside it what the recommendation lacks to the best of the table.
+    """Shares of the epochs of 64 random trainings, until what is recommended is as good as what
+    random search recommends after them, and as their best, which it does not know; beside it what
+    the recommendation lacks to the best of the table.
     """
     for key, found in results.get("regret", {}).items():
         if "contestants" not in found:
             continue
         factor, unit = (100, "points") if key.endswith("accuracy") else (1000, "millinats")
         for name, figures in found["contestants"].items():
-            reached = figures["reached"]["best"]
-            low, high = map(_share, reached["interval"])
-            text = f"{_share(reached['share'])} ({low} to {high})"
+            words = []
+            for target in ("pick", "best"):
+                reached = figures["reached"][target]
+                low, high = map(_share, reached["interval"])
+                words.append(f"{target} {_share(reached['share'])} ({low} to {high})")
             regret = figures["regret"]
             lacks = " / ".join(f"{factor * r['median']:.2f}" for r in regret.values())
             trainings = " / ".join(regret)
-            what = f"search on {key}, {name}: epochs to random-64's best, share of random's"
-            yield what, text, f"median regret after {trainings} trainings: {lacks} {unit}"
+            what = f"search on {key}, {name}: epochs to random-64's pick and best, share of its own"
+            yield (
+                what,
+                "; ".join(words),
+                f"median regret after {trainings} trainings: {lacks} {unit}",
+            )
 
 
 def _share(value: float | None) -> str:
