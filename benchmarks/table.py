@@ -73,11 +73,13 @@ def _regret(results: Results) -> Iterator[tuple[str, str, str]]:
             continue
         factor, unit = (100, "points") if key.endswith("accuracy") else (1000, "millinats")
         for name, figures in found["contestants"].items():
-            words = []
+            words, most = [], figures["budget"] / 64  # of random's epochs that were looked at
             for target in ("pick", "best"):
                 reached = figures["reached"][target]
-                low, high = map(_share, reached["interval"])
-                words.append(f"{target} {_share(reached['share'])} ({low} to {high})")
+                found_at, low, high = (
+                    _share(share, most) for share in (reached["share"], *reached["interval"])
+                )
+                words.append(f"{target} {found_at} ({low} to {high})")
             regret = figures["regret"]
             lacks = " / ".join(f"{factor * r['median']:.2f}" for r in regret.values())
             trainings = " / ".join(regret)
@@ -89,8 +91,8 @@ def _regret(results: Results) -> Iterator[tuple[str, str, str]]:
             )
 
 
-def _share(value: float | None) -> str:
-    return "more" if value is None else f"{value:.2f}"
+def _share(value: float | None, most: float) -> str:
+    return f"over {most:.2f}" if value is None else f"{value:.2f}"
 
 
 def _overhead(results: Results) -> Iterator[tuple[str, str, str]]:
