@@ -3,9 +3,10 @@ the default study, as far as they can be asked of it. Pure.
 """
 
 from collections.abc import Mapping
-from itertools import combinations
+from itertools import product
 from typing import Any
 
+from ablations.designs import plain
 from cal.config import Config, ConfigError, merge, parse
 from cal.effective import effective
 
@@ -41,9 +42,10 @@ def study_around(tree: Mapping[str, Any], default: Mapping[str, Any], *, name: s
     guided = "+".join(key for key in factors if key != "metric")
     if "metric" in factors and guided:
         cells[guided] = "symmetric"
-    names = {"none", *arms, *cells.values()}
-    for size in range(1, len(factors) + 1):
-        names |= {"+".join(c) for c in combinations(factors, size) if "+".join(c) not in cells}
+    every = (
+        dict(zip(factors, on, strict=True)) for on in product((True, False), repeat=len(factors))
+    )
+    names = set(arms) | {cells.get(name, name) for name in map(plain, every)}
     contrasts = [c for c in default["contrasts"] if {c["arm"], c["reference"]} <= names]
     if not contrasts:
         raise ConfigError(

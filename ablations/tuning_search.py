@@ -6,7 +6,6 @@ the runs of all arms and regimes of a round go to workers together and fill pack
 here: given again, the search asks the same questions, and the ledger has the answers.
 """
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +18,9 @@ from cal.effective import effective, run_hash
 from cal.runs import Run
 from search_spaces.edges import edges
 from search_spaces.fields import laid
+from search_spaces.seeds import FIRST_SEED, sampler_seed
 from search_spaces.space import Dimension, Space, fields_for, read_space, value_of
 
-FIRST_SEED = 1000  # tuning seeds; the report's seeds lie below
 BATCH = 4  # trials of each arm between two looks at scores
 STARTUP = 4  # trials before the sampler learns; a constant, so more trials repeat none
 WORST = 0.0  # accuracy of a run that failed or diverged
@@ -144,11 +143,6 @@ def _tpe(dimensions: Sequence[Dimension], config: Config, *, seed: int, startup:
     from search_spaces.asking import Search  # opens Optuna
 
     return Search(dimensions, config, seed=seed, startup=startup)
-
-
-def sampler_seed(*words: str) -> int:
-    """A seed that depends on study, regime and arm alone."""
-    return int.from_bytes(hashlib.sha256("/".join(words).encode()).digest()[:4], "big")
 
 
 def tuning_run(config: Config, values: Mapping[str, Any], *, seed: int, objective: str) -> Config:

@@ -44,21 +44,20 @@ class Workplace:
             return self._backend
         given = self.options
         asked = Backend(given.backend, given.workers, given.gpus_per_run)
-        cli.say(ray_cluster.connect(cpus=given.workers))
-        backend = backends.choose(
-            (run.config for run in self.plan.runs), asked, devices=ray_cluster.slots("GPU")
-        )
-        parallel, gpus = backends.data_parallel(backend), backend.gpus or 0.0
-        preflight.check_workers_of(self.plan, workers=parallel, gpus=gpus)
-        for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
-            cli.say(line)
-        cli.say(f"backend {backend.name} ({backend.why}), {gpus:g} GPUs a worker")
+        configs = (run.config for run in self.plan.runs)
+        backend = backends.connected(configs, asked, settled=self._checked)
         self._passed = preflight.check(self.plan, over=ray_cluster.each)
         if backend.name == "packed":
             self._measured = sizing.sizes_of(runs, backend)
         self._backend = backend
         gc.freeze()  # what was imported stays: a collection need not look at it again and again
         return backend
+
+    def _checked(self, chosen: Backend) -> Backend:
+        """Raises ``ConfigError`` for a batch that does not divide among the workers."""
+        parallel, gpus = backends.data_parallel(chosen), chosen.gpus or 0.0
+        preflight.check_workers_of(self.plan, workers=parallel, gpus=gpus)
+        return chosen
 
     def train(self, runs: Sequence[Run], ledger: "Ledger", *, done: int) -> None:
         """Execute what the ledger lacks, once the preflight passed; ``done`` runs are there."""

@@ -71,10 +71,6 @@ class Stacked:
         inputs = tuple(torch.stack(column).to(device) for column in columns)
         return cls(inputs, torch.stack([part.labels for part in parts]).to(device))
 
-    def of_rows(self, rows: Rows) -> "Stacked":
-        """Some replicas alone."""
-        return Stacked(tuple(x[rows] for x in self.inputs), self.labels[rows])
-
     def only(self, rows: Rows) -> "Stacked":
         """Some replicas alone."""
         return Stacked(tuple(x[rows] for x in self.inputs), self.labels[rows])

@@ -2,25 +2,20 @@
 
 import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
-from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
+from cal.live import SHOWN, Shown, minutes
 from cal.records import Epoch, news
 from cal.runs import Run
 
-EVERY_S = 15.0  # between lines where there is no terminal
-SHOWN = 8  # runs under way that the table lists
 
-
-class Progress:
+class Progress(Shown):
     """Told by ``execute`` what happens; estimates the time left from the runs of each regime."""
 
     def __init__(self, runs: Sequence[Run], *, done: int, places: int) -> None:
         """``runs``: those to do; ``done``: finished before; ``places``: runs at a time."""
+        super().__init__()
         self.total, self.done, self.failed = len(runs) + done, done, 0
         self.places = places
         self.left: dict[str, int] = {}
@@ -32,34 +27,12 @@ class Progress:
         self.now: dict[str, tuple[Run, Epoch | None]] = {}
         self.accuracy: dict[str, float] = {}
         self.told: dict[str, set[str]] = {}  # warnings, by run
-        self.console = Console(stderr=True)
-        self.live: Live | None = None
-        self.last_line = time.monotonic()
-
-    def __enter__(self) -> Self:
-        if self.console.is_terminal:
-            self.live = Live(self._table(), console=self.console, refresh_per_second=2)
-            self.live.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self.live is not None:
-            self.live.__exit__(kind, error, trace)
 
     def started(self, run: Run, *, beside: int) -> None:
         """A run was handed to a worker, one of a pack of ``beside`` runs."""
         self.now[run.hash] = (run, None)
         self.beside[run.hash] = beside
-        self._show()
-
-    def note(self, line: str) -> None:
-        """Something else the user should know."""
-        self._say(line)
+        self.show()
 
     def epoch(self, run: Run, record: Epoch) -> None:
         """An epoch was trained."""
@@ -68,8 +41,8 @@ class Progress:
         if "val/accuracy" in record.metrics:
             self.accuracy[run.hash] = record.metrics["val/accuracy"]
         for warning in news(record, self.told.setdefault(run.hash, set())):
-            self._say(f"{run.regime} {_arm(run)} seed {run.seed}: {warning}")
-        self._show()
+            self.note(f"{run.regime} {_arm(run)} seed {run.seed}: {warning}")
+        self.show()
 
     def ended(self, run: Run, error: str) -> None:
         """A run is in the ledger."""
@@ -84,8 +57,8 @@ class Progress:
         self.done += not error
         self.failed += bool(error)
         if error:
-            self._say(f"failed: {run.regime} {_arm(run)} seed {run.seed}: {error}")
-        self._show()
+            self.note(f"failed: {run.regime} {_arm(run)} seed {run.seed}: {error}")
+        self.show()
 
     def time_left(self) -> str:
         """Minutes and seconds, or a dash before anything was measured."""
@@ -97,8 +70,7 @@ class Progress:
         for regime, count in self.left.items():
             times = self.seconds.get(regime)
             seconds += count * (sum(times) / len(times) if times else mean)
-        minutes, rest = divmod(round(seconds / self.places), 60)
-        return f"{minutes} min {rest:02d} s"
+        return minutes(seconds / self.places)
 
     def headline(self) -> str:
         """One line: done, failed, under way, time left."""
@@ -108,18 +80,8 @@ class Progress:
         now = f", {len(parts)} under way ({share:.0%})" if parts else ""
         return f"{self.done} of {self.total} runs{failed}{now}, {self.time_left()} left"
 
-    def _show(self) -> None:
-        if self.live is not None:
-            self.live.update(self._table())
-        elif time.monotonic() - self.last_line >= EVERY_S:
-            self.last_line = time.monotonic()
-            self._say(self.headline())
-
-    def _say(self, text: str) -> None:
-        """Text as it is: brackets in errors are no markup."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def _table(self) -> Table:
+    def table(self) -> Table:
+        """Runs under way below the headline."""
         table = Table(title=self.headline(), title_justify="left")
         for column in ("regime", "variant", "seed", "epoch", "val accuracy"):
             table.add_column(column)

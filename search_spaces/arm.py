@@ -38,17 +38,18 @@ class Rules:
 class Arm:
     """``base``: the arm's own values; ``most``: trials it may ask."""
 
-    def __init__(
-        self, name: str, base: Config, study: Study, rules: Rules, *, most: int, title: str = ""
-    ) -> None:
-        self.name, self.base, self.study, self.rules = name, base, study, rules
-        self.most, self.title = most, title
+    def __init__(self, name: str, base: Config, study: Study, rules: Rules, *, most: int) -> None:
+        self.name, self.base, self.study, self.rules, self.most = name, base, study, rules, most
+        self._clear()
+
+    def _clear(self) -> None:
+        """Without any trial."""
         self.trials: dict[int, Trial] = {}
         self._running: dict[int, Trial] = {}
         self._ended: list[Trial] = []  # and not told yet
         self._scores: dict[int, list[Scores]] = {}  # of trials with a finished seed, by seed
         self._race = racing.Race()  # of their scalars
-        self._effects = {o.name: racing.Effects() for o in rules.objectives}  # of the seeds
+        self._effects = {o.name: racing.Effects() for o in self.rules.objectives}  # of the seeds
         self._rungs: dict[tuple[int, int], dict[str, list[float]]] = {}
         """Bracket, rung -> hash of a first run that came there -> its values up to it."""
 
@@ -71,11 +72,7 @@ class Arm:
         """Put back what the storage has; those that were under way begin again where they were, and
         those that had ended without being told are told by ``settle``.
         """
-        for kept in (self.trials, self._running, self._scores, self._rungs):
-            kept.clear()
-        self._race = racing.Race()
-        self._effects = {o.name: racing.Effects() for o in self.rules.objectives}
-        self._ended.clear()
+        self._clear()
         found = [(self._trial(stored), stored) for stored in self.study.stored()]
         for trial, stored in found:
             if stored.kept:

@@ -44,7 +44,7 @@ class Listener(Protocol):
 
 
 class Book:
-    """``search_spaces.engine.Book`` on a ledger whose study was begun."""
+    """``search_spaces.clerk.Book`` on a ledger whose study was begun."""
 
     def __init__(self, ledger: "Ledger", listener: Listener, *, folder: str) -> None:
         """``folder``: of checkpoints. Those of a trial are removed once the storage keeps its end:

@@ -7,6 +7,7 @@ baseline's best are the primary comparisons; everything else is exploratory.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from search_spaces.searched import ArmSpec, Search
 from search_spaces.trials import Trial
 
 if TYPE_CHECKING:
+    from cal.adapters.tracking_ledger import Ledger
     from search_spaces.arm import Arm
 
 EXPERIMENT = "confirm"
@@ -70,23 +72,18 @@ def finalists(search: Search, arms: Sequence["Arm"], *, most: int) -> list[Final
     """The best ``most`` trials of the main arm, its default configuration, and the best trial of
     each baseline. Empty where the main arm has no complete trial.
     """
-    main, *others = zip(search.arms, arms, strict=True)
-    found = [_of_trial(*main, t, i + 1) for i, t in enumerate(ranked(main[1])[:most])]
+    found, *others = (
+        [_of_trial(search, spec, arm, t, i + 1) for i, t in enumerate(ranked(arm)[:best])]
+        for spec, arm, best in zip(search.arms, arms, [most, *[1] * len(arms[1:])], strict=True)
+    )
     if not found:
         return []
-    default = Finalist("default", main[0].name, "as configured", 0, _reported(search, main[0], {}))
-    found.append(default)
-    for spec, arm in others:
-        found += [_of_trial(spec, arm, trial, 1) for trial in ranked(arm)[:1]]
-    return [_on_report(search, spec_of(search, one), one) for one in found]
+    main = search.main
+    default = Finalist("default", main.name, "as configured", 0, _reported(search, main, {}))
+    return [*found, default, *chain.from_iterable(others)]
 
 
-def spec_of(search: Search, one: Finalist) -> ArmSpec:
-    """The arm that a finalist is of."""
-    return next(spec for spec in search.arms if spec.name == one.arm)
-
-
-def _of_trial(spec: ArmSpec, arm: "Arm", trial: Trial, rank: int) -> Finalist:
+def _of_trial(search: Search, spec: ArmSpec, arm: "Arm", trial: Trial, rank: int) -> Finalist:
     aims = [o.name for o in arm.rules.objectives if o.name in CONDITIONS]
     searched = tuple(run.scores[aims[0]] for run in trial.line) if aims else ()
     return Finalist(
@@ -94,7 +91,7 @@ def _of_trial(spec: ArmSpec, arm: "Arm", trial: Trial, rank: int) -> Finalist:
         spec.name,
         spec.title,
         rank,
-        spec.base,
+        _reported(search, spec, trial.values),
         trial.number,
         trial.values,
         searched,
@@ -111,11 +108,6 @@ def _reported(search: Search, spec: ArmSpec, values: Mapping[str, Any]) -> Confi
     return effective(laid(spec.base, {**values, **own}))
 
 
-def _on_report(search: Search, spec: ArmSpec, one: Finalist) -> Finalist:
-    config = _reported(search, spec, one.values)
-    return Finalist(**{**vars(one), "config": config})
-
-
 def runs_of(found: Sequence[Finalist], seeds: Sequence[int]) -> list[Run]:
     """One run for each distinct computation, with the names of all that share it."""
     runs: dict[str, Run] = {}
@@ -126,6 +118,22 @@ def runs_of(found: Sequence[Finalist], seeds: Sequence[int]) -> list[Run]:
             names = (*(runs[key].arms if key in runs else ()), one.name)
             runs[key] = Run(key, EXPERIMENT, seed, config, names)
     return list(runs.values())
+
+
+def accuracies(
+    name: str,
+    condition: str,
+    seeds: Sequence[int],
+    keys: Mapping[tuple[str, int], str],
+    ledger: "Ledger",
+) -> dict[int, float | None]:
+    """Seed -> accuracy of a finalist, as the ledger has it. ``keys``: (name, seed) -> hash."""
+    found: dict[int, float | None] = {}
+    for seed in seeds:
+        row = ledger.find(EXPERIMENT, keys[name, seed])
+        done = row is not None and row.status == "FINISHED"
+        found[seed] = row.metrics.get(f"test/{condition}/accuracy") if done and row else None
+    return found
 
 
 def confirmed(
@@ -187,16 +195,8 @@ def _effect(
         return tree if same else tree | {"verdict": "no_interval"}
     mean, half = (float(x) for x in st.mean_interval(deltas))
     rows = [deltas, _pairs(a, b, 1 / classes)]
-    different = max(float(st.difference_p(row)) for row in rows)
-    if len({np.sign(row.mean()) for row in rows}) > 1:
-        different = 1.0
-    equal = max(float(st.equivalence_p(row, margin=MARGIN)) for row in rows)
-    return tree | {
-        "low": mean - half,
-        "high": mean + half,
-        "p": different,
-        "p_equivalent": equal,
-    }
+    different, equal = st.unanimous_p(rows, margin=MARGIN)
+    return tree | {"low": mean - half, "high": mean + half, "p": different, "p_equivalent": equal}
 
 
 def _judge(trees: Sequence[Tree]) -> None:

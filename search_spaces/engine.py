@@ -14,8 +14,7 @@ from cal.config import Config
 from cal.packed import alone, packs, shape
 from cal.running import Job
 from search_spaces.arm import Arm
-from search_spaces.clerk import Book as Book
-from search_spaces.clerk import Clerk
+from search_spaces.clerk import Book, Clerk
 from search_spaces.trials import SeedRun
 
 

@@ -7,7 +7,7 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from cal import cli, home
 from cal.config import Config, ConfigError, assignments
 from search_spaces.options import parser
 from search_spaces.searched import Search, read_search
-from search_spaces.trials import FIRST_SEED
+from search_spaces.seeds import FIRST_SEED
 
 if TYPE_CHECKING:
     from cal.adapters.ray_backend import Backend
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = home.resolve(options.out)
     from cal.adapters.tracking import hidden, open_ledger
     from evidence.writing import check_out
+    from search_spaces.confirm import EXPERIMENT
     from search_spaces.opened import open_arms, storage_of
 
     where = storage_of(search.name, given=options.storage)
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"ledger {hidden(uri)}\nstorage {hidden(where)}\nreport goes to {out}", flush=True)
     check_out(out)
     with open_ledger(uri, artifacts=home.artifacts(), progress=cli.say) as ledger:
-        titles = {"": search.title, "confirm": f"Confirmation on the report part: {search.title}"}
+        titles = {"": search.title, EXPERIMENT: f"Confirmation on the report part: {search.title}"}
         ledger.begin(STUDY.format(search.name), regimes=titles, title=search.title)
         arms, warm = open_arms(search, where, ledger, warm=options.warm_start)
         with Place(search, options) as place:
@@ -116,33 +117,37 @@ class Place:
 
     def backend(self) -> "Backend":
         """Connect, once, and choose. Raises ``ConfigError`` for what the cluster cannot hold."""
-        from cal.adapters import ray_backend, ray_cluster, ray_sizing
+        from cal.adapters import ray_backend
 
         if self._backend is None:
-            given = self.options
-            asked = ray_backend.Backend(given.backend, given.workers, given.gpus_per_run)
-            cli.say(ray_cluster.connect(cpus=given.workers))
-            bases = [arm.base for arm in self.search.arms]
-            chosen = ray_backend.choose(bases, asked, devices=ray_cluster.slots("GPU"))
-            if given.gpus_per_run is None:
-                chosen, line = ray_sizing.shared(bases[0], chosen)
-                if line:
-                    cli.say(line)
-            parallel, gpus = ray_backend.data_parallel(chosen), chosen.gpus or 0.0
-            for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
-                cli.say(line)
-            cli.say(f"backend {chosen.name} ({chosen.why}), {gpus:g} GPUs a worker")
-            self._backend = chosen
+            configs = [arm.base for arm in self.search.arms]
+            self._backend = ray_backend.connected(configs, self._asked(), settled=self._shared)
         return self._backend
+
+    def _asked(self) -> "Backend":
+        from cal.adapters.ray_backend import Backend
+
+        given = self.options
+        return Backend(given.backend, given.workers, given.gpus_per_run)
+
+    def _shared(self, chosen: "Backend") -> "Backend":
+        """Runs that go alone share a GPU by measured memory, unless told how much to take."""
+        from cal.adapters import ray_sizing
+
+        if self.options.gpus_per_run is not None:
+            return chosen
+        chosen, line = ray_sizing.shared(self.search.main.base, chosen)
+        if line:
+            cli.say(line)
+        return chosen
 
     def stopping(self) -> str:
         """What stops early, in words: on Ray Tune it is Tune's own scheduler."""
-        from cal.adapters.ray_backend import LARGE
+        from cal.adapters.ray_backend import choose
         from search_spaces import tuned
 
-        large = any(arm.base.model.encoder in LARGE for arm in self.search.arms)
-        name = self.options.backend
-        packed = name == "packed" or (name == "auto" and not large)
+        configs = [arm.base for arm in self.search.arms]
+        packed = choose(configs, self._asked(), devices=0).name == "packed"
         return self.search.scheduler.words if packed else tuned.words(self.search.scheduler)
 
     def explore(self, arms: Sequence["Arm"], ledger: "Ledger") -> None:
@@ -222,7 +227,9 @@ class Place:
             self._train(missing, ledger, done=len(runs) - len(missing))
         keys = {(name, run.seed): run.hash for run in runs for name in run.arms}
         values = {
-            one.name: {c: _accuracies(one.name, c, seeds, keys, ledger) for c in confirm.CONDITIONS}
+            one.name: {
+                c: confirm.accuracies(one.name, c, seeds, keys, ledger) for c in confirm.CONDITIONS
+            }
             for one in found
         }
         for one in found:
@@ -245,21 +252,6 @@ class Place:
             work = units.packed(runs, sizes, places=places)
         with Progress(runs, done=done, places=places) as progress:
             execute(work, ledger, backend=backend, listener=progress)
-
-
-def _accuracies(
-    name: str,
-    condition: str,
-    seeds: Sequence[int],
-    keys: Mapping[tuple[str, int], str],
-    ledger: "Ledger",
-) -> dict[int, float | None]:
-    found: dict[int, float | None] = {}
-    for seed in seeds:
-        row = ledger.find("confirm", keys[name, seed])
-        done = row is not None and row.status == "FINISHED"
-        found[seed] = row.metrics.get(f"test/{condition}/accuracy") if done and row else None
-    return found
 
 
 def told(

@@ -5,10 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from search_spaces.objectives import Objective, Scores
 
 
+def ahead(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether ``one`` is nowhere worse and somewhere better; more is better."""
+    pairs = list(zip(one, other, strict=True))
+    return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
+
+
 def dominates(one: Scores, other: Scores, objectives: Sequence[Objective]) -> bool:
-    """Whether ``one`` is nowhere worse and somewhere better."""
-    gaps = [o.sign * (one[o.name] - other[o.name]) for o in objectives]
-    return min(gaps) >= 0 and max(gaps) > 0
+    """``ahead`` in these objectives."""
+    mine, theirs = ([o.sign * scores[o.name] for o in objectives] for scores in (one, other))
+    return ahead(mine, theirs)
 
 
 def beaten(own: Scores, others: Iterable[Scores], objectives: Sequence[Objective]) -> bool:

@@ -8,6 +8,8 @@ are measured in the same box can be compared.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from search_spaces.fronts import ahead
+
 Tree = Mapping[str, Any]
 Point = tuple[float, ...]
 
@@ -45,18 +47,14 @@ def volume(points: Sequence[Point]) -> float:
     """Of the union of the boxes from the origin to each point, all in [0, 1]: slice by slice along
     the last axis. Exact; meant for tens of points.
     """
-    ahead = [p for p in set(points) if not any(_beats(q, p) for q in points)]
-    if not ahead:
+    front = [p for p in set(points) if not any(ahead(q, p) for q in points)]
+    if not front:
         return 0.0
-    if len(ahead[0]) == 1:
-        return max(p[0] for p in ahead)
-    total, above = 0.0, sorted(ahead, key=lambda p: -p[-1])
+    if len(front[0]) == 1:
+        return max(p[0] for p in front)
+    total, above = 0.0, sorted(front, key=lambda p: -p[-1])
     for i, point in enumerate(above):
         floor = above[i + 1][-1] if i + 1 < len(above) else 0.0
         if point[-1] > floor:
             total += (point[-1] - floor) * volume([p[:-1] for p in above[: i + 1]])
     return total
-
-
-def _beats(one: Point, other: Point) -> bool:
-    return one != other and all(a >= b for a, b in zip(one, other, strict=True))

@@ -51,7 +51,7 @@ def open_arms(
         for first in spec.firsts():
             study.suggest_first(first.values, origin=first.origin)
         taken += [_warm(study, spec, search, name, ledger) for name in warm]
-        arms.append(Arm(spec.name, spec.base, study, rules, most=search.trials, title=spec.title))
+        arms.append(Arm(spec.name, spec.base, study, rules, most=search.trials))
     return arms, taken
 
 

@@ -2,61 +2,39 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
-from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
+from cal.live import SHOWN, Shown, minutes
 from cal.records import Epoch
 from search_spaces.objectives import Objective, scalar
 from search_spaces.racing import Score
 from search_spaces.trials import SeedRun, Trial
 
-EVERY_S = 15.0  # between lines where there is no terminal
-SHOWN = 8  # runs under way that the table lists
 
-
-class Progress:
+class Progress(Shown):
     """Told by the book what happens. ``most``: trials of each arm; ``done``: told before."""
 
     def __init__(
         self, objectives: Sequence[Objective], most: Mapping[str, int], *, done: Mapping[str, int]
     ) -> None:
+        super().__init__()
         self.objectives, self.most = tuple(objectives), dict(most)
         self.done = {arm: done.get(arm, 0) for arm in most}
         self.before = sum(self.done.values())
         self.failed = self.stopped = 0
         self.best: dict[str, tuple[int, float, str]] = {}  # arm -> seeds, scalar, in words
         self.now: dict[str, tuple[SeedRun, Epoch]] = {}
-        self.begun = self.last_line = time.monotonic()
-        self.console = Console(stderr=True)
-        self.live: Live | None = None
-
-    def __enter__(self) -> Self:
-        if self.console.is_terminal:
-            self.live = Live(self._table(), console=self.console, refresh_per_second=2)
-            self.live.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self.live is not None:
-            self.live.__exit__(kind, error, trace)
+        self.begun = time.monotonic()
 
     def asked(self, trial: Trial) -> None:
         """A trial begins."""
-        self._show()
+        self.show()
 
     def epoch(self, run: SeedRun, record: Epoch) -> None:
         """An epoch was trained."""
         self.now[run.hash] = (run, record)
-        self._show()
+        self.show()
 
     def told(self, trial: Trial, scores: Mapping[str, Score]) -> None:
         """A trial ended."""
@@ -66,18 +44,14 @@ class Progress:
         self.failed += trial.status == "failed"
         self.stopped += trial.status == "stopped"
         if trial.status == "failed" and trial.twin is None:
-            self._say(f"failed: {trial.name}: {trial.reason}")
+            self.note(f"failed: {trial.name}: {trial.reason}")
         if trial.status == "complete" and scores:
             means = {name: score.mean for name, score in scores.items()}
             value, seeds = scalar(self.objectives, means), min(s.seeds for s in scores.values())
             if (seeds, value) > self.best.get(trial.arm, (0, 0.0, ""))[:2]:
                 words = ", ".join(f"{name} {mean:.4g}" for name, mean in means.items())
                 self.best[trial.arm] = (seeds, value, f"{words} (trial {trial.number})")
-        self._show()
-
-    def note(self, line: str) -> None:
-        """Something else the user should know."""
-        self._say(line)
+        self.show()
 
     def time_left(self) -> str:
         """Minutes and seconds at the pace so far, or a dash before any trial ended."""
@@ -85,8 +59,7 @@ class Progress:
         if not ended:
             return "-"
         left = sum(self.most.values()) - sum(self.done.values())
-        minutes, rest = divmod(round((time.monotonic() - self.begun) / ended * left), 60)
-        return f"{minutes} min {rest:02d} s"
+        return minutes((time.monotonic() - self.begun) / ended * left)
 
     def headline(self) -> str:
         """One line: trials, runs under way, the best of the first arm, time left."""
@@ -97,18 +70,8 @@ class Progress:
         parts += [f"best of {arm}: {words}" for arm, (*_, words) in list(self.best.items())[:1]]
         return f"{', '.join(parts)}, {self.time_left()} left"
 
-    def _show(self) -> None:
-        if self.live is not None:
-            self.live.update(self._table())
-        elif time.monotonic() - self.last_line >= EVERY_S:
-            self.last_line = time.monotonic()
-            self._say(self.headline())
-
-    def _say(self, text: str) -> None:
-        """Text as it is: brackets in errors are no markup."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def _table(self) -> Table:
+    def table(self) -> Table:
+        """Arms and runs under way below the headline."""
         table = Table(title=self.headline(), title_justify="left")
         for column in ("arm", "trials", "best so far"):
             table.add_column(column)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cal.config import parse_as
-from search_spaces.space import Dimension
+from search_spaces.space import Dimension, holds
 
 Tree = Mapping[str, Any]
 SHARES = ("clean", "robust", "area")  # objectives that are shares of 1: pages show percent
@@ -74,16 +74,8 @@ def acting(trial: Tree, dimensions: Iterable[Dimension], ground: Tree) -> Iterat
     for d in listed:
         several[d.field] = several.get(d.field, 0) + 1
     for d in listed:
-        if d.field in trial["values"] and (several[d.field] == 1 or _holds(d, values)):
+        if d.field in trial["values"] and (several[d.field] == 1 or holds(d.when, values)):
             yield d
-
-
-def _holds(d: Dimension, values: Tree) -> bool:
-    for path, wanted in d.when.items():
-        allowed = wanted if isinstance(wanted, tuple) else (wanted,)
-        if values.get(path) not in allowed:
-            return False
-    return True
 
 
 def history(arm: Tree, target: Tree) -> list[tuple[int, float]]:

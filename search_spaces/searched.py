@@ -4,7 +4,6 @@ The main arm is the space over the base configuration; baselines are sections of
 of the space's own file), each searched with the same sampler, trials, seeds and epochs.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -18,9 +17,9 @@ from search_spaces.dimension import Dimension
 from search_spaces.fields import laid, tree_of
 from search_spaces.objectives import Objective, read_objectives
 from search_spaces.sections import read_sections
+from search_spaces.seeds import FIRST_SEED, sampler_seed
 from search_spaces.space import Space, read_space
 from search_spaces.stopping import NAMES, Scheduler
-from search_spaces.trials import FIRST_SEED
 
 BASELINES = "baselines"
 NONE = "none"
@@ -96,8 +95,7 @@ class Search:
 
     def sampler_seed(self, arm: ArmSpec, asked: int) -> int:
         """Depends on what was asked before, so that a search that goes on draws anew."""
-        text = f"{self.name}/{arm.name}/{asked}"
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+        return sampler_seed(self.name, arm.name, str(asked))
 
 
 def read_search(

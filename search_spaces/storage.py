@@ -17,6 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
+from cal.adapters.tracking_store import hidden
 from cal.config import Config, ConfigError
 from search_spaces.convert import suggested, told
 from search_spaces.fields import laid
@@ -56,16 +57,7 @@ def open_storage(where: str) -> BaseStorage:
         return JournalStorage(JournalFileBackend(where))
     except Exception as error:  # drivers, servers and migrations fail in their own ways
         reason = " ".join(str(error).split())[:200]
-        raise ConfigError(
-            f"--storage: given {_hidden(where)}; cannot be opened: {reason}"
-        ) from None
-
-
-def _hidden(where: str) -> str:
-    """Without a password."""
-    scheme, found, rest = where.partition("://")
-    user, at, host = rest.rpartition("@")
-    return f"{scheme}://{user.partition(':')[0]}:***@{host}" if found and at else where
+        raise ConfigError(f"--storage: given {hidden(where)}; cannot be opened: {reason}") from None
 
 
 class Study:
@@ -192,15 +184,13 @@ class Study:
 
     def ask(self) -> Stored:
         """The next values, before the scores of those under way are known."""
-        trial = self.study.ask()
-        return self.adopt(trial)
+        return self.adopt(self.study.ask())
 
     def adopt(self, trial: Trial) -> Stored:
         """The same of a trial that Ray Tune's OptunaSearch has asked for."""
         self._trials[trial.number] = trial
         values = suggested(trial, self.dimensions, self.config)
-        origin = str(trial.user_attrs.get(ORIGIN, "sampler"))
-        return Stored(trial.number, values, origin, "")
+        return Stored(trial.number, values, _origin(trial), "")
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """What a trial was worth at a rung, once. Of several objectives Optuna keeps none."""
@@ -230,5 +220,5 @@ class Study:
             self.study.tell(trial, [scores[o.name] for o in self.objectives])
 
 
-def _origin(frozen: FrozenTrial) -> str:
-    return str(frozen.user_attrs.get(ORIGIN, "sampler"))
+def _origin(trial: Trial | FrozenTrial) -> str:
+    return str(trial.user_attrs.get(ORIGIN, "sampler"))

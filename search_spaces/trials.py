@@ -13,7 +13,6 @@ from search_spaces.fields import laid
 RunStatus = Literal["ready", "working", "paused", "finished", "stopped", "failed"]
 Status = Literal["running", "complete", "stopped", "failed"]
 ENDED = ("finished", "stopped", "failed")
-FIRST_SEED = 1000  # of searches; those of reports lie below
 
 
 @dataclass

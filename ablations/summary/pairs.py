@@ -150,10 +150,4 @@ def decisive(pairs: Pairs, name: str, rules: Rules) -> tuple[float, float]:
     rows = [pairs.deltas]
     if pairs.guessed is not None:
         rows.append(np.array(list(pairs.guessed.values())))
-    different = max(float(st.difference_p(widened(row, rules))) for row in rows)
-    if len({np.sign(row.mean()) for row in rows}) > 1:
-        different = 1.0
-    if margin is None:
-        return different, math.nan
-    equal = [float(st.equivalence_p(widened(row, rules), margin=margin)) for row in rows]
-    return different, max(equal)
+    return st.unanimous_p([widened(row, rules) for row in rows], margin=margin)

@@ -1,9 +1,10 @@
 """How runs are executed: the choice between backends, and how many units run at a time."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from cal import cli
 from cal.adapters import ray_cluster
 from cal.config import Config
 
@@ -32,6 +33,22 @@ def choose(configs: Iterable[Config], asked: Backend, *, devices: float) -> Back
     if asked.gpus is None:
         gpus = 1.0 if (large or chosen.name == "packed") and devices >= 1 else 0.0
         chosen = replace(chosen, gpus=gpus)
+    return chosen
+
+
+def connected(
+    configs: Iterable[Config], asked: Backend, *, settled: Callable[[Backend], Backend]
+) -> Backend:
+    """Connect to the cluster, choose, and tell the user. ``settled``: a last word on the choice.
+
+    Raises ``ConfigError`` for what the cluster can never hold.
+    """
+    cli.say(ray_cluster.connect(cpus=asked.workers))
+    chosen = settled(choose(configs, asked, devices=ray_cluster.slots("GPU")))
+    parallel, gpus = data_parallel(chosen), chosen.gpus or 0.0
+    for line in ray_cluster.room(workers=parallel, gpus=gpus, field="--gpus-per-run"):
+        cli.say(line)
+    cli.say(f"backend {chosen.name} ({chosen.why}), {gpus:g} GPUs a worker")
     return chosen
 
 

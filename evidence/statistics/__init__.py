@@ -13,6 +13,7 @@ from evidence.statistics.decisions import (
     interval_verdict,
     step_down,
     tost_p,
+    unanimous_p,
     verdict,
     verdicts,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "shares",
     "step_down",
     "tost_p",
+    "unanimous_p",
     "two_way",
     "verdict",
     "verdicts",

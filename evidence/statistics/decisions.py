@@ -4,6 +4,8 @@ Two questions are asked of each comparison: is the difference zero, and is it at
 the margin? Only an answer to one of them is a verdict; without an answer it stays undecided.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy import special
@@ -37,6 +39,21 @@ def equivalence_p(deltas: Array, *, margin: float) -> Array:
     x = stacked("deltas", deltas, least=2)
     (low, df), (high, _) = _t(x, shift=-margin), _t(x, shift=margin)
     return np.asarray(np.maximum(special.stdtr(df, -low), special.stdtr(df, high)))
+
+
+def unanimous_p(rows: Sequence[Array], *, margin: float | None) -> tuple[float, float]:
+    """p of "different" and of "equivalent" that hold in every row: ways to form the same n
+    differences (failed runs left out, or counted as guesses), rows [n] of their own length.
+
+    The larger p of each counts, and 1 for "different" where the signs of the means disagree.
+    ``margin`` None: equivalence is not asked, NaN.
+    """
+    different = max(float(difference_p(row)) for row in rows)
+    if len({np.sign(row.mean()) for row in rows}) > 1:
+        different = 1.0
+    if margin is None:
+        return different, np.nan
+    return different, max(float(equivalence_p(row, margin=margin)) for row in rows)
 
 
 def tost_p(deltas: Values, margin: float) -> float | None:

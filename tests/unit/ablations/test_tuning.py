@@ -17,10 +17,11 @@ from ablations.tuning import (
     tuned_arms,
     tuned_contrasts,
 )
-from ablations.tuning_search import arms_of, sampler_seed, tune, tuning_run
+from ablations.tuning_search import arms_of, tune, tuning_run
 from cal.config import Config, ConfigError, parse, parse_as
 from cal.effective import effective
 from cal.runs import Run
+from search_spaces.seeds import sampler_seed
 from search_spaces.space import Dimension
 
 STUDY: dict[str, Any] = {

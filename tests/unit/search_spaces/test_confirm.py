@@ -22,7 +22,8 @@ from search_spaces.confirm import (
 from search_spaces.fields import laid
 from search_spaces.objectives import read_objectives, scalar
 from search_spaces.searched import Search, read_search
-from search_spaces.trials import FIRST_SEED, Trial
+from search_spaces.seeds import FIRST_SEED
+from search_spaces.trials import Trial
 
 SEEDS = tuple(range(6))
 WAVE = (0.01, -0.01, 0.02, -0.02, 0.0, 0.0)  # mean 0

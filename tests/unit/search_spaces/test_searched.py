@@ -12,8 +12,8 @@ from search_spaces.explore import described, read
 from search_spaces.options import parser
 from search_spaces.searched import Search, overrides, read_search
 from search_spaces.sections import read_sections
+from search_spaces.seeds import FIRST_SEED
 from search_spaces.space import read_space
-from search_spaces.trials import FIRST_SEED
 
 ROW: dict[str, Any] = {
     **{"label": "nuisance", "kind": "float", "low": 0.01, "high": 0.1, "default": 0.05},
