@@ -9,29 +9,24 @@ command, from the shell to the report.
 """
 
 import json
-import os
 import tempfile
-import time
 from typing import Any
 
-os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "60")
+from benchmarks.raw_tune import PLACES, Reused, fitted  # settings of Tune come before Ray
+from cal.adapters import ray_cluster
 
-from cal.adapters import ray_cluster  # noqa: E402, I001  authentication comes before Ray
+import ray.tune  # isort: skip  authentication (ray_cluster) comes before Ray
+import torch
+from ray.tune.search.optuna import OptunaSearch
 
-import ray.tune  # noqa: E402
-import torch  # noqa: E402
-from ray.tune.search.optuna import OptunaSearch  # noqa: E402
+from benchmarks.bare import Loop
+from benchmarks.command import search
+from cal.config import CONFIGS, parse, read_yaml
+from cal.data import load
+from search_spaces.convert import suggested
+from search_spaces.fields import laid
+from search_spaces.space import read_space
 
-from benchmarks.bare import Loop  # noqa: E402
-from benchmarks.command import search  # noqa: E402
-from cal.config import CONFIGS, parse, read_yaml  # noqa: E402
-from cal.data import load  # noqa: E402
-from search_spaces.convert import suggested  # noqa: E402
-from search_spaces.fields import laid  # noqa: E402
-from search_spaces.space import read_space  # noqa: E402
-
-PLACES = 2
 SEED = 1000
 OURS, NEW, REUSED = 100, 16, 48  # trials of each
 SPACE = "acceleration"
@@ -63,47 +58,19 @@ def ask(trial: Any) -> dict[str, Any]:
     return {"values": suggested(trial, read_space(SPACE).dimensions, base)}
 
 
-class Reused(ray.tune.Trainable):  # type: ignore[misc]
-    """A class trainable, whose process goes on to the next trial."""
+class Searched(Reused):
+    """The same of a trial of the search."""
 
-    def setup(self, config: dict[str, Any]) -> None:
-        """Nothing is kept between trials but the process and what it loaded."""
-        self.values = config["values"]
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """The next trial."""
-        self.values = new_config["values"]
-        return True
-
-    def step(self) -> dict[str, Any]:
-        """The whole run."""
-        return {"accuracy": scored(self.values), "done": True}
+    def whole_run(self, config: dict[str, Any]) -> dict[str, float]:
+        """What a trial does."""
+        return {"accuracy": scored(config["values"])}
 
 
 def tuned(trials: int, *, reuse: bool) -> float:
     """Seconds of a search on a cluster that is there."""
-    with tempfile.TemporaryDirectory() as folder:
-        begin = time.perf_counter()
-        results = ray.tune.Tuner(
-            ray.tune.with_resources(Reused if reuse else function, {"cpu": 1}),
-            tune_config=ray.tune.TuneConfig(
-                search_alg=OptunaSearch(ask, metric="accuracy", mode="max", seed=1),
-                num_samples=trials,
-                max_concurrent_trials=PLACES,
-                reuse_actors=reuse,
-            ),
-            run_config=ray.tune.RunConfig(
-                storage_path=folder,
-                verbose=0,
-                checkpoint_config=ray.tune.CheckpointConfig(checkpoint_at_end=False)
-                if reuse
-                else None,
-            ),
-        ).fit()
-        seconds = time.perf_counter() - begin
-    if results.errors or len(results) != trials:
-        raise RuntimeError(f"raw Tune: {len(results.errors)} of {trials} trials failed")
-    return seconds
+    algorithm = OptunaSearch(ask, metric="accuracy", mode="max", seed=1)
+    trainable = Searched if reuse else function
+    return fitted(trainable, trials, None, reuse=reuse, search_alg=algorithm, num_samples=trials)
 
 
 def ours(trials: int) -> dict[str, float]:

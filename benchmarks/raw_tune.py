@@ -60,30 +60,42 @@ def function(config: dict[str, int]) -> None:
 class Reused(ray.tune.Trainable):  # type: ignore[misc]
     """A class trainable, whose process goes on to the next trial."""
 
-    def setup(self, config: dict[str, int]) -> None:
+    def setup(self, config: dict[str, Any]) -> None:
         """Nothing is kept between trials but the process and what it loaded."""
-        self.seed = config["seed"]
+        self.given = config
 
-    def reset_config(self, new_config: dict[str, int]) -> bool:
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
         """The next trial."""
-        self.seed = new_config["seed"]
+        self.given = new_config
         return True
 
     def step(self) -> dict[str, Any]:
         """The whole run."""
-        return bare_run(self.seed) | {"done": True}
+        return self.whole_run(self.given) | {"done": True}
+
+    def whole_run(self, config: dict[str, Any]) -> dict[str, float]:
+        """What a trial does."""
+        return bare_run(config["seed"])
 
 
 def tuned(runs: int, *, reuse: bool) -> float:
     """Seconds of ``runs`` trials on a cluster that is there."""
+    space = {"seed": ray.tune.grid_search(list(range(runs)))}
+    trainable = Reused if reuse else function
+    return fitted(trainable, runs, space, reuse=reuse, metric="clean", mode="max")
+
+
+def fitted(
+    trainable: Any, trials: int, space: dict[str, Any] | None, *, reuse: bool, **tune: Any
+) -> float:
+    """Seconds of a Tuner, two trials at a time. ``tune``: of its ``TuneConfig``."""
     with tempfile.TemporaryDirectory() as folder:
-        trainable = Reused if reuse else function
         begin = time.perf_counter()
         results = ray.tune.Tuner(
             ray.tune.with_resources(trainable, {"cpu": 1}),
-            param_space={"seed": ray.tune.grid_search(list(range(runs)))},
+            param_space=space,
             tune_config=ray.tune.TuneConfig(
-                max_concurrent_trials=PLACES, reuse_actors=reuse, metric="clean", mode="max"
+                max_concurrent_trials=PLACES, reuse_actors=reuse, **tune
             ),
             run_config=ray.tune.RunConfig(
                 storage_path=folder,
@@ -94,8 +106,8 @@ def tuned(runs: int, *, reuse: bool) -> float:
             ),
         ).fit()
         seconds = time.perf_counter() - begin
-    if results.errors or len(results) != runs:
-        raise RuntimeError(f"raw Tune: {len(results.errors)} of {runs} trials failed")
+    if results.errors or len(results) != trials:
+        raise RuntimeError(f"raw Tune: {len(results.errors)} of {trials} trials failed")
     return seconds
 
 

@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     from cal import data
     from cal.adapters.tracking import SINGLE, Data, Seed, hidden, open_ledger
+    from cal.adapters.tracking_data import SOURCE
     from cal.parallel import check_workers
 
     key = run_hash(config)
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("finished before; nothing to do")
             _tell(entry.metrics)
             return cli.DONE
-        source = Data(config.data.name, parts.fingerprint, "packaged with cal-lab")
+        source = Data(config.data.name, parts.fingerprint, SOURCE)
         run_id = ledger.start(Seed(key, config.data.name, config, (), source))
         try:
             result = _follow(_records(config, key, options), ledger, run_id)

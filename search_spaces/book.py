@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cal import checkpoint, data
-from cal.adapters.tracking import Data, Seed, Variant
+from cal import checkpoint
+from cal.adapters.tracking import Seed, Variant
+from cal.adapters.tracking_data import data_of
 from cal.records import Epoch, Result
 from search_spaces.objectives import OBJECTIVES, scalar
 from search_spaces.racing import Score
@@ -68,9 +69,7 @@ class Book:
         """Its row, once; a row that a dead driver left is taken over."""
         if run.hash in self._ids:
             return
-        digest = data.fingerprint(run.config.data, seed=run.seed)
-        source = Data(run.config.data.name, digest, "packaged with cal-lab")
-        seed = Seed(run.hash, OWN, run.config, (run.trial.name,), source)
+        seed = Seed(run.hash, OWN, run.config, (run.trial.name,), data_of(run.config))
         self._ids[run.hash] = self.ledger.start(seed)
 
     def epoch(self, run: SeedRun, record: Epoch) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from cal import data, home
+from cal import home
 from cal.adapters.ray_pool import Note, Pool
-from cal.adapters.tracking import Data, Seed
+from cal.adapters.tracking import Seed
+from cal.adapters.tracking_data import data_of
 from cal.records import Epoch, Failure, Record
 from cal.running import Job
 from cal.runs import Run
@@ -75,9 +76,7 @@ def _job(run: Run, backend: "Backend") -> Job:
 
 def _begin(unit: Unit, study: Study) -> None:
     for run in unit:
-        fingerprint = data.fingerprint(run.config.data, seed=run.seed)
-        digest = Data(run.config.data.name, fingerprint, "packaged with cal-lab")
-        seed = Seed(run.hash, run.regime, run.config, run.arms, digest)
+        seed = Seed(run.hash, run.regime, run.config, run.arms, data_of(run.config))
         study.ids[run.hash] = study.ledger.start(seed)
         study.runs[run.hash] = run
         study.listener.started(run, beside=len(unit))

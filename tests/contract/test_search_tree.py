@@ -1,6 +1,5 @@
 """The engine's own tree, with a pool that knows the truth: valid, understood, reported."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jsonschema import Draft202012Validator
 
 from cal.config import Config
 from cal.records import Epoch, Failure, Record, Result
@@ -24,10 +22,8 @@ from search_spaces.tree import tree_of
 from search_spaces.understanding import understood
 from search_spaces.wording import note, verdict
 from search_spaces.writing import FILES, write_report
+from tests.schemas import refused, schema_of
 from tests.unit.ablations.pages import Page
-
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-SCHEMA = json.loads((DOCS / "search.schema.json").read_text(encoding="utf-8"))
 
 
 def accuracy(config: Config, epoch: int) -> float:
@@ -138,9 +134,7 @@ def test_the_engine_s_tree_is_valid_and_has_a_report(
     monkeypatch.setattr(still, "files", lambda chart: {"svg": b"<svg/>", "png": b"", "pdf": b""})
     tree = understood(searched(tmp_path, objectives))
     tree["verdict"] = verdict(tree)
-    plain = json.loads(json.dumps(tree, allow_nan=False))
-    errors = Draft202012Validator(SCHEMA).iter_errors(plain)
-    assert not [f"{e.json_path}: {e.message}" for e in errors]
+    assert not refused(schema_of("search"), tree)
     names = write_report(tree, out=tmp_path / "out")
     assert set(FILES) <= set(names)
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

@@ -1,10 +1,8 @@
 """docs/summary.schema.json describes what the code writes, all of it and nothing else."""
 
-import json
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,10 +18,10 @@ from ablations.summary.effects import BRIEF
 from ablations.summary.samples import Samples
 from cal.config import parse_as
 from evidence.writing import provenance_of
+from tests.schemas import owners, refused, schema_of
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
-SCHEMA = json.loads((DOCS / "summary.schema.json").read_text(encoding="utf-8"))
-VALIDATOR = Draft202012Validator(SCHEMA)
+SCHEMA = schema_of("summary")
+faults = partial(refused, SCHEMA)
 STUDY: dict[str, Any] = {
     "name": "every part",
     "base": {"data": {"labels_per_class": 20}, "train": {"epochs": 5}},
@@ -50,12 +48,6 @@ STUDY: dict[str, Any] = {
         | {"split": "1600/400", "source": "a table"}
     ],
 }
-
-
-def faults(summary: Any) -> list[str]:
-    """Places that the schema refuses, as a reader of the file would find them."""
-    tree = json.loads(json.dumps(summary, allow_nan=False))
-    return [f"{error.json_path}: {error.message}" for error in VALIDATOR.iter_errors(tree)]
 
 
 def sampled(rows: list[Row]) -> dict[str, Samples]:
@@ -118,20 +110,9 @@ def test_the_schema_is_one_of_its_draft() -> None:
     assert tuple(SCHEMA["$defs"]["brief_keys"]["properties"]) == BRIEF
 
 
-def places(tree: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every mapping of the schema with its path."""
-    if isinstance(tree, dict):
-        yield path, tree
-        for key, value in tree.items():
-            yield from places(value, f"{path}/{key}")
-    elif isinstance(tree, list):
-        for i, value in enumerate(tree):
-            yield from places(value, f"{path}/{i}")
-
-
 def test_every_key_is_described() -> None:
     """Those of every object that names the keys it must have, and every definition."""
-    named = [(f"{at}/properties", t["properties"]) for at, t in owners()]
+    named = [(f"{at}/properties", t["properties"]) for at, t in owners(SCHEMA)]
     silent = [
         f"{path}/{key}"
         for path, keys in (*named, ("#/$defs", SCHEMA["$defs"]))
@@ -141,15 +122,10 @@ def test_every_key_is_described() -> None:
     assert not silent
 
 
-def owners() -> list[tuple[str, dict[str, Any]]]:
-    """What has keys of its own, not only narrower ones."""
-    return [(path, tree) for path, tree in places(SCHEMA) if {"properties", "required"} <= {*tree}]
-
-
 def test_every_object_with_keys_is_closed() -> None:
     """Where keys are fixed no other is allowed; ``..._keys`` are closed by what refers to them."""
     closed = ("additionalProperties", "unevaluatedProperties")
-    found = [(at, tree) for at, tree in owners() if not at.endswith("_keys")]
+    found = [(at, tree) for at, tree in owners(SCHEMA) if not at.endswith("_keys")]
     assert len(found) > 40
     assert not [at for at, tree in found if not any(tree.get(key) is False for key in closed)]
 

@@ -1,41 +1,17 @@
 """docs/search.schema.json describes what the report is made of, all of it and nothing else."""
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.schemas import DOCS, owners, refused, schema_of
 from tests.unit.search_spaces import search_trees as made
 from tests.unit.search_spaces.search_trees import CLEAN, NLL, TIME
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
-SCHEMA = json.loads((DOCS / "search.schema.json").read_text(encoding="utf-8"))
-VALIDATOR = Draft202012Validator(SCHEMA)
-
-
-def faults(search: Any) -> list[str]:
-    """Places that the schema refuses, as a reader of the file would find them."""
-    tree = json.loads(json.dumps(search, allow_nan=False))
-    return [f"{error.json_path}: {error.message}" for error in VALIDATOR.iter_errors(tree)]
-
-
-def places(tree: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every mapping of the schema with its path."""
-    if isinstance(tree, dict):
-        yield path, tree
-        for key, value in tree.items():
-            yield from places(value, f"{path}/{key}")
-    elif isinstance(tree, list):
-        for i, value in enumerate(tree):
-            yield from places(value, f"{path}/{i}")
-
-
-def owners() -> list[tuple[str, dict[str, Any]]]:
-    """Objects that have keys of their own."""
-    return [(path, tree) for path, tree in places(SCHEMA) if {"properties", "required"} <= {*tree}]
+SCHEMA = schema_of("search")
+faults = partial(refused, SCHEMA)
 
 
 def test_the_schema_is_one_of_its_draft() -> None:
@@ -44,15 +20,15 @@ def test_the_schema_is_one_of_its_draft() -> None:
 
 
 def test_every_key_is_described_and_required() -> None:
-    assert len(owners()) > 20
-    for path, tree in owners():
+    assert len(owners(SCHEMA)) > 20
+    for path, tree in owners(SCHEMA):
         assert not [k for k, v in tree["properties"].items() if "description" not in v], path
         assert tree["required"] == list(tree["properties"]), path
 
 
 def test_every_object_is_closed() -> None:
     """But for a contrast, which beside its own keys has an effect for each condition."""
-    found = [path for path, tree in owners() if tree.get("additionalProperties") is not False]
+    found = [path for path, tree in owners(SCHEMA) if tree.get("additionalProperties") is not False]
     assert found == ["#/$defs/confirmed/properties/contrasts/items"]
 
 
