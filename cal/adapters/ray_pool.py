@@ -11,6 +11,7 @@ from typing import Any
 
 from cal.adapters import ray_train
 from cal.adapters.ray_backend import Backend, data_parallel, places, run_limit
+from cal.adapters.ray_workers import Workers
 from cal.packed import halves
 from cal.records import Epoch, Failure, Record
 from cal.running import ATTEMPTS, Job
@@ -21,7 +22,7 @@ import ray  # isort: skip  authentication (ray_cluster) comes before Ray
 AHEAD = 2  # units queued beyond those that fit, so that no worker waits for the driver
 LOST: tuple[type[Exception], ...] = (
     ray.exceptions.WorkerCrashedError,
-    ray.exceptions.ActorDiedError,
+    ray.exceptions.RayActorError,
     ray.exceptions.NodeDiedError,
     ray.exceptions.ObjectLostError,
 )
@@ -58,10 +59,16 @@ class Unit:
 
 
 class Pool:
-    """Workers of a backend. Give in while there is ``room``, take ``events`` until it is idle."""
+    """Workers of a backend. Give in while there is ``room``, take ``events`` until it is idle.
 
-    def __init__(self, backend: Backend) -> None:
+    ``workers``: that keep a GPU; left out, those of a backend with GPUs.
+    """
+
+    def __init__(self, backend: Backend, *, workers: Workers | None = None) -> None:
         self.backend = backend
+        self._workers = workers
+        if backend.gpus and backend.name != "ray-train":
+            self._workers = workers or Workers(places(backend), gpus=backend.gpus)
         self._units: dict[Any, Unit] = {}  # by stream
         self._largest: dict[Network, int] = {}  # of packs, once one was too large
         self._room = int(min(places(backend) + AHEAD, run_limit(backend)))
@@ -90,7 +97,10 @@ class Pool:
     def close(self) -> None:
         """End the workers' tasks. Whatever they have not said is in checkpoints."""
         for stream in self._units:
-            ray.cancel(stream, force=True)
+            if self._workers is None:
+                ray.cancel(stream, force=True)
+        if self._workers is not None:
+            self._workers.close()
         self._units.clear()
 
     def _begin(self, jobs: Sequence[Job], *, attempt: int = 1) -> None:
@@ -98,8 +108,10 @@ class Pool:
         if self.backend.name == "ray-train":
             (job,) = jobs
             stream = ray_train.stream_train(job, workers=data_parallel(self.backend), gpus=gpus)
+        elif self._workers is not None:
+            stream = self._workers.stream(jobs)
         else:
-            stream = ray_train.stream(jobs, gpus=gpus)
+            stream = ray_train.stream(jobs)
         self._units[stream] = Unit(stream, {job.key: job for job in jobs}, attempt)
 
     def _advance(self, stream: Any) -> Iterator[Event]:
@@ -119,6 +131,9 @@ class Pool:
         else:
             if unit.left:
                 self._units[stream] = unit
+                return
+        if self._workers is not None:
+            self._workers.ended(stream)
 
     def _lost(self, unit: Unit, reason: str) -> Iterator[Event]:
         """Submit anew what a dead worker left; it resumes from its checkpoints. A pack that dies

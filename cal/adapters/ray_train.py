@@ -69,8 +69,10 @@ def _keep_to(gpus: float) -> None:
         torch.cuda.set_per_process_memory_fraction(gpus)
 
 
-def _in_worker(jobs: Sequence[Job], gpus: float) -> Iterator[list[Keyed]]:
-    """A pack of runs in a warm worker: one core, or its GPU."""
+def in_worker(jobs: Sequence[Job], gpus: float) -> Iterator[list[Keyed]]:
+    """A pack of runs in this process, a worker of Ray: one core, or its GPU. Raises
+    ``MemoryError`` for any lack of memory.
+    """
     torch.set_num_threads(1)
     keep_freed_memory()
     try:
@@ -81,22 +83,14 @@ def _in_worker(jobs: Sequence[Job], gpus: float) -> Iterator[list[Keyed]]:
         raise
 
 
-def worker_records(job: Job, *, gpus: float = 0.0) -> Iterator[list[Keyed]]:
-    """One run in this process, a worker of Ray. Raises ``MemoryError`` for any lack of memory."""
-    yield from _in_worker([job], gpus)
-
-
-def stream(jobs: Sequence[Job], *, gpus: float = 0.0) -> Any:
-    """A streaming generator task in a warm worker (``next`` gives references to lists).
+def stream(jobs: Sequence[Job]) -> Any:
+    """A streaming generator task in a warm worker with a core (``next`` gives references to lists).
 
     ``max_retries=0``: a repeated generator would start from its first record; the caller submits
     the runs anew and they resume from their checkpoints.
-
-    With GPUs the worker is a new process each time (Ray's ``max_calls`` is 1 there): a process that
-    has opened a GPU can be given no other one, and would keep memory.
     """
-    task = ray.remote(max_retries=0, num_cpus=1, num_gpus=gpus)(_in_worker)
-    return task.remote(jobs, gpus)
+    task = ray.remote(max_retries=0, num_cpus=1)(in_worker)
+    return task.remote(jobs, 0.0)
 
 
 def stream_train(job: Job, *, workers: int, gpus: float = 0.0) -> Any:

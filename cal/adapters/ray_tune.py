@@ -333,7 +333,7 @@ def _said(work: Work) -> Generator[Sequence[Keyed], None, None]:
     for job in work.jobs:
         try:
             if work.workers is None:
-                yield from ray_train.worker_records(job, gpus=work.gpus)
+                yield from ray_train.in_worker([job], work.gpus)
             else:
                 yield from ray_train.train_records(job, workers=work.workers, gpus=work.gpus)
         except MemoryError:

@@ -90,7 +90,7 @@ def busy_worker(home: Path) -> int | None:
     mark = f"CAL_HOME={home}\0".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            trains = (folder / "cmdline").read_bytes().startswith(b"ray::_in_worker")
+            trains = (folder / "cmdline").read_bytes().startswith(b"ray::in_worker")
             if trains and mark in (folder / "environ").read_bytes():
                 return int(folder.name)
     return None

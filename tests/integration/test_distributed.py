@@ -125,7 +125,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def worker_pid() -> int:
-    """The warm worker that runs our task: a process titled ray::_in_worker, child of our raylet."""
+    """The warm worker that runs our task: a process titled ray::in_worker, child of our raylet."""
     ours = ray._private.worker._global_node.all_processes["raylet"][0].process.pid
     for _ in range(600):
         for folder in Path("/proc").glob("[0-9]*"):
@@ -134,7 +134,7 @@ def worker_pid() -> int:
                 parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
             except OSError:
                 continue
-            if title.startswith(b"ray::_in_worker") and parent == ours:
+            if title.startswith(b"ray::in_worker") and parent == ours:
                 return int(folder.name)
         time.sleep(0.05)
     raise AssertionError("no worker found in 30 s")

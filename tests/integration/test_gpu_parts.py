@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from cal.adapters import ray_cluster, ray_train
+from cal.adapters.ray_workers import Workers
 from cal.config import parse
 from cal.records import Result
 from cal.running import Job
@@ -56,7 +57,7 @@ def test_a_part_of_a_gpu_is_no_more_than_that() -> None:
 def test_a_run_is_trained_there(backend: str, tmp_path: Path) -> None:
     job = Job(parse(TINY), "run", str(tmp_path))
     if backend == "worker":
-        batches = (ray.get(batch) for batch in ray_train.stream([job], gpus=0.25))
+        batches = (ray.get(batch) for batch in Workers(1, gpus=0.25).stream([job]))
     else:
         batches = ray_train.train_records(job, workers=1, gpus=1.0)
     records = [record for batch in batches for _, record in batch]

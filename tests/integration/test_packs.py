@@ -7,15 +7,17 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cal import checkpoint
-from cal.adapters import ray_cluster, ray_train
+from cal.adapters import ray_cluster, ray_execute, ray_train, ray_workers
 from cal.adapters.ray_backend import Backend
 from cal.adapters.ray_execute import execute
+from cal.adapters.ray_pool import Pool
 from cal.adapters.tracking import Seed
 from cal.config import parse
 from cal.records import Epoch, Result
@@ -162,7 +164,7 @@ def executed(
     """All runs as one pack in workers that do ``task``."""
     monkeypatch.setenv("CAL_HOME", str(folder))
     remote: Any = ray.remote(max_retries=0, num_cpus=1)(task)
-    monkeypatch.setattr(ray_train, "stream", lambda jobs, *, gpus: remote.remote(jobs))
+    monkeypatch.setattr(ray_train, "stream", remote.remote)
     rows, ear = Rows(), Ear()
     backend = Backend("packed", None, 0.0)
     failed = execute([tuple(runs)], rows, backend=backend, listener=ear)  # type: ignore[arg-type]
@@ -176,7 +178,7 @@ def narrow(jobs: list[Job]) -> Iterator[Any]:
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (now + 400 * 2**20, hard))
     try:
-        yield from ray_train._in_worker(jobs, 0.0)
+        yield from ray_train.in_worker(jobs, 0.0)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
@@ -199,7 +201,7 @@ def raising(jobs: list[Job]) -> Iterator[Any]:
     """A fault of one member that takes the whole pack along."""
     if any(job.key == "run2" for job in jobs):
         raise ArithmeticError("run2 is odd")
-    yield from ray_train._in_worker(jobs, 0.0)
+    yield from ray_train.in_worker(jobs, 0.0)
 
 
 def test_a_member_that_takes_its_pack_along_fails_alone(
@@ -222,8 +224,33 @@ def test_a_pack_whose_worker_dies_twice_is_halved(
     def dying(jobs: list[Job]) -> Iterator[Any]:
         if len(jobs) > 2:
             signal.raise_signal(signal.SIGKILL)
-        yield from ray_train._in_worker(jobs, 0.0)
+        yield from ray_train.in_worker(jobs, 0.0)
 
     rows, _, failed = executed(wide(4), dying, monkeypatch, tmp_path)
+    assert not failed
+    assert all(float(status) > 0 for status in rows.status.values())
+
+
+class Dying(ray_workers.Worker):
+    """A worker that keeps its GPU, had it one, and dies of packs over two."""
+
+    def train(self, jobs: Sequence[Job], gpus: float) -> Iterator[Any]:
+        if len(jobs) > 2:
+            signal.raise_signal(signal.SIGKILL)
+        yield from super().train(jobs, gpus)
+
+
+def test_workers_that_are_kept_are_replaced_when_they_die(
+    cluster: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The same of those that a GPU's packs go to; here they have none."""
+    monkeypatch.setenv("CAL_HOME", str(tmp_path))
+    monkeypatch.setattr(ray_workers, "Worker", Dying)
+    workers = ray_workers.Workers(1, gpus=0.0)
+    monkeypatch.setattr(ray_execute, "Pool", partial(Pool, workers=workers))
+    rows, backend = Rows(), Backend("packed", None, 0.0)
+    runs = wide(4)
+    units = [tuple(runs[:3]), tuple(runs[3:])]
+    failed = execute(units, rows, backend=backend, listener=Ear())  # type: ignore[arg-type]
     assert not failed
     assert all(float(status) > 0 for status in rows.status.values())
