@@ -14,7 +14,6 @@ from cal.records import Epoch, Failure, Record, Result
 from cal.running import Job
 from search_spaces.arm import Arm, Rules
 from search_spaces.branches import completed
-from search_spaces.confirm import ranked
 from search_spaces.engine import Engine, Packing
 from search_spaces.objectives import OBJECTIVES, scalar
 from search_spaces.samplers import make_sampler
@@ -115,14 +114,12 @@ class Looked:
 
 
 def recommended(arm: Arm) -> Trial | None:
-    """The best complete trial, as the report ranks them; before there is one, the best of those
-    with a finished seed, then of those trained furthest.
+    """The best of those under the most seeds, as the report has it at the end; before a seed is
+    finished, the best of those trained furthest.
     """
-    complete = ranked(arm)
-    if complete:
-        return complete[0]
     own = [t for t in arm.trials.values() if t.twin is None and t.runs and t.status != "failed"]
-    lines = [trial for trial in own if trial.line]
+    most = max((len(trial.line) for trial in own), default=0)
+    lines = [trial for trial in own if most and len(trial.line) == most]
     if lines:
         objectives = arm.rules.objectives
         return max(lines, key=lambda t: (scalar(objectives, arm.means(t)), -t.number))

@@ -1,6 +1,6 @@
 """One arm of a search: its trials through their states, told by what happens to their runs.
 
-    ask -> first seed -> rung -> rung -> finished -> next seed while it contends -> told
+    ask -> first seed -> rung -> rung -> finished -> next seed while among the better half -> told
                           `-> stopped early: told          `-> dropped: told with the seeds it has
 
 It decides by ``stopping`` and ``racing`` and keeps everything in the ``Study``; it starts nothing.
@@ -198,24 +198,55 @@ class Arm:
         run.scores, run.status, run.epoch = scores, "finished", run.config.train.epochs
         run.train_s = metrics.get("time/train_s", 0.0)
         run.evaluate_s = metrics.get("time/evaluate_s", 0.0)
-        trial, seeds = run.trial, self.rules.seeds
+        trial = run.trial
         self._count(trial)
-        if len(trial.runs) < len(seeds) and self._contends(trial):
-            trial.add_run(seeds[len(trial.runs)], until=None)
+        self._raced(trial)
+        for other in self.running:
+            if other.waits and other is not trial and len(other.line) == len(trial.line):
+                self._raced(other)
+
+    def _raced(self, trial: Trial, *, waits: bool = True) -> None:
+        """Another seed for a trial whose last one is finished, or its end. The first with as many
+        ``waits`` for a second, to be told apart from.
+        """
+        seeds, have = self.rules.seeds, len(trial.runs)
+        place, there = self._race.place(trial.number)
+        if have == len(seeds):
+            self._end(trial, "complete", "")
+        elif not self._contends(trial):
+            self._end(trial, "complete", "clearly behind the leader")
+        elif there == 1 and waits:
+            self.study.keep(trial.number, trials.to_json(trial))
+        elif place <= math.ceil(there / stopping.ETA) or self._unbeaten(trial):
+            trial.add_run(seeds[have], until=None)
             self.study.keep(trial.number, trials.to_json(trial))
         else:
-            behind = len(trial.runs) < len(seeds)
-            self._end(trial, "complete", "clearly behind the leader" if behind else "")
+            self._end(trial, "complete", f"place {place} of {there} under its seeds")
+
+    def release(self) -> bool:
+        """Let trials that wait for a second one go on if none will come; whether there was any."""
+        if self.left or not all(t.waits or t.twin is not None for t in self.running):
+            return False
+        waiting = [trial for trial in self.running if trial.waits]
+        for trial in waiting:
+            self.go_on(trial)
+        return bool(waiting)
+
+    def go_on(self, trial: Trial) -> None:
+        """One that waits, now."""
+        self._raced(trial, waits=False)
 
     def _contends(self, trial: Trial) -> bool:
-        """Whether it gets another seed: it may be the best, or no other that has its seeds beats it
-        in all objectives under them.
-        """
-        if self._race.contends(trial.number):
-            return True
+        """Whether it may be the best, or none beats it in all objectives."""
+        return self._race.contends(trial.number) or self._unbeaten(trial)
+
+    def _unbeaten(self, trial: Trial) -> bool:
+        """Of several objectives: whether no other that has its seeds beats it in all under them."""
         objectives, seeds = self.rules.objectives, len(self._scores[trial.number])
+        if len(objectives) == 1:
+            return False
         means = {n: _mean(line[:seeds]) for n, line in self._scores.items() if len(line) >= seeds}
-        return len(objectives) > 1 and not beaten(means[trial.number], means.values(), objectives)
+        return not beaten(means[trial.number], means.values(), objectives)
 
     def failed(self, run: SeedRun, error: str) -> None:
         """A run failed or diverged, and so did its trial, whatever its other seeds scored: it

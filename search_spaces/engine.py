@@ -97,7 +97,7 @@ class Engine:
 
     def _fill(self) -> None:
         """Ask for as many trials as may be under way, and give packs of what is ready."""
-        while self._asked() or self._known():
+        while self._asked() or self._known() or self._released():
             pass
         for jobs in self._packed(self._ready())[: self.pool.room]:
             for run in jobs:
@@ -110,7 +110,8 @@ class Engine:
 
     def _asked(self) -> bool:
         """Ask for a batch if half of those that may be under way have ended."""
-        under_way = sum(trial.twin is None for arm in self.arms for trial in arm.running)
+        running = [trial for arm in self.arms for trial in arm.running]
+        under_way = sum(trial.twin is None and not trial.waits for trial in running)
         batch = max(1, self.packing.trials // 2)
         if under_way > self.packing.trials - batch:
             return False
@@ -140,6 +141,12 @@ class Engine:
     def _known(self) -> bool:
         """Take what an earlier driver or another arm finished; whether there was any."""
         found = [run for run in self._ready() if self.clerk.found(run)]
+        self.clerk.settle()
+        return bool(found)
+
+    def _released(self) -> bool:
+        """Let trials go on that wait for others when none will come; whether there was any."""
+        found = [arm for arm in self.arms if arm.release()]
         self.clerk.settle()
         return bool(found)
 

@@ -1,9 +1,11 @@
 """Seeds as an axis: which trial gets another one, and what its scores say beside others'. Pure.
 
 All trials have the seeds in one order, so two trials share the seeds of the shorter one, and are
-compared on those alone. A trial gets its next seed unless it is clearly behind the leader: a race
-(Maron and Moore 1994) by a one-sided t bound on the paired differences, whose variance is pooled
-over all trials, since a trial with one seed has none of its own.
+compared on those alone. A trial gets its next seed if it is among the better half of those that
+have as many, as in successive halving (Jamieson and Talwalkar 2016), and not clearly behind the
+leader: a race (Maron and Moore 1994) by a one-sided t bound on the paired differences, whose
+variance is pooled over all trials, since a trial with one seed has none of its own. Without the
+halving a space in which many are nearly as good spends half of its epochs on seeds.
 
 Assumptions: trials and seeds act additively, differences are normal with one variance. The leader
 is the best of many, so a trial as good as it looks a little behind; the differences share the
@@ -12,6 +14,7 @@ as good as the leader a little more often than stated, never the leader itself.
 """
 
 import math
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,10 +26,11 @@ Line = Sequence[float]
 ALPHA = 0.1  # chance to drop a trial that is as good as the leader, at each look
 LEAST = 3  # degrees of freedom of the pooled variance before anybody is dropped
 WORDS = (
-    "A trial gets its next seed while it may still be as good as the leader: until then at most "
-    "{seeds} seeds, none more for a trial whose paired difference to the leader lies below 0 with "
-    "its one-sided {level:.0%} bound (pooled variance, t). Scores of trials with fewer seeds are "
-    "corrected by the mean effect of the seeds they have."
+    "A trial has {seeds} seeds at most. It gets its next one if it is among the better half of the "
+    "trials that have as many, under those seeds, and may still be as good as the leader: not if "
+    "its paired difference to the leader lies below 0 with its one-sided {level:.0%} bound (pooled "
+    "variance, t). Scores of trials with fewer seeds are corrected by the mean effect of the seeds "
+    "they have."
 )
 
 
@@ -53,14 +57,6 @@ def leader(lines: Mapping[int, Line]) -> int | None:
     return max(full, key=lambda number: (math.fsum(full[number]), -number), default=None)
 
 
-def contends(number: int, lines: Mapping[int, Line]) -> bool:
-    """Whether this trial may be as good as the leader, for all that is known."""
-    first = leader(lines)
-    if first is None or number == first:
-        return True
-    return _contends(lines[number], lines[first], *pooled(lines, against=first))
-
-
 def _contends(mine: Line, first: Line, spread: float, freedom: int) -> bool:
     if freedom < LEAST:
         return True
@@ -70,15 +66,6 @@ def _contends(mine: Line, first: Line, spread: float, freedom: int) -> bool:
     return bool(difference.mean() + reach >= 0)
 
 
-def pooled(lines: Mapping[int, Line], *, against: int) -> tuple[float, int]:
-    """Standard deviation of paired differences to trial ``against``, pooled over all trials that
-    share two seeds or more with it; and its degrees of freedom.
-    """
-    shares = [_squares(line, lines[against]) for number, line in lines.items() if number != against]
-    squares, freedom = math.fsum(s for s, _ in shares), sum(f for _, f in shares)
-    return (math.sqrt(squares / freedom) if freedom else math.nan), freedom
-
-
 def _squares(mine: Line, first: Line) -> tuple[float, int]:
     """Squared deviations of the paired differences from their mean, and degrees of freedom."""
     common = min(len(mine), len(first))
@@ -86,16 +73,6 @@ def _squares(mine: Line, first: Line) -> tuple[float, int]:
         return 0.0, 0
     difference = np.subtract(mine[:common], first[:common])
     return float(((difference - difference.mean()) ** 2).sum()), common - 1
-
-
-def effects(lines: Mapping[int, Line]) -> list[float]:
-    """How much better each seed is than the mean of all, by the trials that have all of them."""
-    most = max((len(line) for line in lines.values()), default=0)
-    full = [line for line in lines.values() if len(line) == most]
-    if most < 2:
-        return [0.0] * most
-    table = np.array(full, dtype=float)
-    return list((table - table.mean(1, keepdims=True)).mean(0))
 
 
 def score(line: Line, seed_effects: Sequence[float]) -> Score:
@@ -112,8 +89,8 @@ def score(line: Line, seed_effects: Sequence[float]) -> Score:
 
 
 class Race:
-    """``leader``, ``contends`` and ``pooled`` while lines grow, at a cost that does not: only a new
-    leader is compared with all trials that have several seeds.
+    """The lines of all trials while they grow, at a cost that does not: only a new leader is
+    compared with all trials that have several seeds.
     """
 
     def __init__(self) -> None:
@@ -121,9 +98,12 @@ class Race:
         self.leader: int | None = None
         self._shares: dict[int, tuple[float, int]] = {}  # of the pooled variance, by trial
         self._squares, self._freedom = 0.0, 0
+        self._sums: list[list[float]] = []  # [k], ascending: under the first k + 1 seeds
 
     def put(self, number: int, line: Line) -> None:
         """A trial's line is new, or longer."""
+        self._rank(self.lines.get(number, ()), out=True)
+        self._rank(line)
         self.lines[number] = line
         if number == self.leader or self._ahead(number):
             self._follow(leader(self.lines) if number == self.leader else number)
@@ -132,20 +112,43 @@ class Race:
 
     def remove(self, number: int) -> None:
         """A trial's line counts no longer."""
-        if self.lines.pop(number, None) is None:
+        if number not in self.lines:
             return
+        self._rank(self.lines.pop(number), out=True)
         if number == self.leader:
             self._follow(leader(self.lines))
         else:
             self._unshare(number)
 
     def contends(self, number: int) -> bool:
-        """``racing.contends`` of these lines."""
+        """Whether this trial may be as good as the leader, for all that is known."""
         if self.leader is None or number == self.leader:
             return True
+        return _contends(self.lines[number], self.lines[self.leader], *self.pooled())
+
+    def pooled(self) -> tuple[float, int]:
+        """Standard deviation of paired differences to the leader, pooled over all trials that share
+        two seeds or more with it; and its degrees of freedom.
+        """
         spread = math.sqrt(max(0.0, self._squares) / self._freedom) if self._freedom else math.nan
-        mine, first = self.lines[number], self.lines[self.leader]
-        return _contends(mine, first, spread, self._freedom)
+        return spread, self._freedom
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Under the seeds it has: its place, 1 the best, among how many that have them too."""
+        line = self.lines[number]
+        sums = self._sums[len(line) - 1]
+        return len(sums) - bisect_right(sums, math.fsum(line)) + 1, len(sums)
+
+    def _rank(self, line: Line, *, out: bool = False) -> None:
+        """Put a line's sums in their order, or take them out."""
+        for k in range(len(line)):
+            value = math.fsum(line[: k + 1])
+            if k == len(self._sums):
+                self._sums.append([])
+            if out:
+                del self._sums[k][bisect_left(self._sums[k], value)]
+            else:
+                insort(self._sums[k], value)
 
     def _ahead(self, number: int) -> bool:
         def key(one: int) -> tuple[int, float, int]:
@@ -175,7 +178,9 @@ class Race:
 
 
 class Effects:
-    """``effects`` while lines grow: sums over the trials that have all seeds any has."""
+    """How much better each seed is than the mean of all, by the trials that have all seeds that
+    any has; kept while lines grow.
+    """
 
     def __init__(self) -> None:
         self._most = 0

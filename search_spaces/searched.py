@@ -14,7 +14,7 @@ from cal.config import CONFIGS, Config, ConfigError, find_yaml, merge, parse, re
 from cal.effective import canonical, code_version, run_hash
 from search_spaces.branches import completed, settings_for
 from search_spaces.dimension import Dimension
-from search_spaces.fields import laid, tree_of
+from search_spaces.fields import laid
 from search_spaces.objectives import Objective, read_objectives
 from search_spaces.sections import read_sections
 from search_spaces.seeds import FIRST_SEED, sampler_seed
@@ -175,8 +175,3 @@ def _arm(
     scored = {"part": "select", "noise": noise, "audio_snr_db": [], "selection": "last"}
     own = {f"evaluate.{key}": value for key, value in scored.items()}
     return ArmSpec(name, title or name, laid(base, own), space, dict(config))
-
-
-def overrides(arm: ArmSpec, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The tree that makes the search's base configuration one of the arm with these values."""
-    return merge(arm.config, tree_of(values))

@@ -74,6 +74,11 @@ class Trial:
             found.append(run)
         return found
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is undecided if it gets another seed."""
+        return self.status == "running" and bool(self.runs) and self.runs[-1].status == "finished"
+
     def add_run(self, seed: int, *, until: int | None) -> SeedRun:
         """Its next seed."""
         run = self.run_of(seed)

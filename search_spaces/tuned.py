@@ -160,11 +160,13 @@ class Search:
 
     def _start(self, trial: Trial) -> None:
         """The run that is next, if there is one; those that an earlier driver finished are taken
-        as they are.
+        as they are. Tune has its place: it waits for no other trial.
         """
-        while trial.status == "running" and trial.runs[-1].status == "ready":
+        while trial.waits or (trial.status == "running" and trial.runs[-1].status == "ready"):
             run = trial.runs[-1]
-            if not self.clerk.found(run):
+            if trial.waits:
+                self.arm.go_on(trial)
+            elif not self.clerk.found(run):
                 run.status = "working"
                 self.clerk.book.started(run, beside=1)
 

@@ -32,8 +32,8 @@ def test_every_contestant_spends_its_budget_and_repeats_itself(table: Table, nam
 def test_one_seed_finds_what_it_prefers_and_racing_what_is_best(table: Table) -> None:
     """B is best by the first seed, A by both: a trial that contends gets the second seed."""
     by_one, by_both = Course(table, 400), Course(table, 400)
-    ours(first=False, seeds=1, scheduler="none")(by_one, 0)
-    ours(first=False, seeds=2, scheduler="none")(by_both, 0)
+    ours(first=False, seeds=1, scheduler="none")(by_one, 1)
+    ours(first=False, seeds=2, scheduler="none")(by_both, 1)
     assert by_one.picks[-1][1] == 1
     assert by_both.picks[-1][1] == 0
 

@@ -54,7 +54,7 @@ def drive(search: tuned.Search, stops: tuned.Stops = never) -> None:
 
 
 def test_every_trial_is_told_and_contenders_alone_get_seeds() -> None:
-    arm, notes = searched([0.05, 0.1, 0.02, 0.0001], seeds=3), Notes()
+    arm, notes = searched([0.02, 0.05, 0.1, 0.0001], seeds=3), Notes()
     drive(search_of(arm, notes))
     assert {t.number: len(t.runs) for t in arm.trials.values()} == {0: 3, 1: 3, 2: 2, 3: 1}
     assert arm.trials[3].reason == "clearly behind the leader"

@@ -10,7 +10,7 @@ import yaml
 from cal.config import ConfigError
 from search_spaces.explore import described, read
 from search_spaces.options import parser
-from search_spaces.searched import Search, overrides, read_search
+from search_spaces.searched import Search, read_search
 from search_spaces.sections import read_sections
 from search_spaces.seeds import FIRST_SEED
 from search_spaces.space import read_space
@@ -130,12 +130,6 @@ def test_the_configuration_itself_is_tried_first(tmp_path: Path) -> None:
     moved, *_ = search(space=path, changes={"optim": {"lr": 0.5}}).main.firsts()
     assert moved.values == {"optim.lr": 0.05}
     assert moved.origin == "default, moved into the space's ranges"
-
-
-def test_values_of_an_arm_lie_over_the_base() -> None:
-    found = search(against=["joint"])
-    tree = overrides(found.arms[1], {"optim.lr": 0.1})
-    assert tree == {"method": "joint", "gamma": 0, "optim": {"lr": 0.1}}
 
 
 def options(*words: str) -> Any:
