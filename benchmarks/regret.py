@@ -32,12 +32,13 @@ import numpy as np
 from benchmarks.regret_course import Contestant, Course
 from benchmarks.regret_lookup import Table, read_table
 from benchmarks.regret_points import drawn
-from benchmarks.regret_summary import RANDOM, Setting, summary, targets
+from benchmarks.regret_summary import RANDOM, Setting, agreement, summary, targets
 
 FOLDER = Path(__file__).resolve().parent / "results" / "regret"
 REPETITIONS = 50
 CELLS = 4096  # random configurations whose nearest points stand for all
 DRAWS = 4000
+SHARES = (1.0, 0.5, 0.1)  # of the points, the best by one seed, on which others may agree
 LIBRARIES = ("optuna", "syne-tune", "numpy")
 
 
@@ -106,9 +107,13 @@ def measure(folder: Path = FOLDER, *, cells: int = CELLS) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(folder.glob("*.json")):
         table, objective, _ = path.stem.split("-", 2)
-        setting = setting_of(folder / f"{table}.json.xz", objective, cells=cells)
+        where = folder / f"{table}.json.xz"
+        setting = setting_of(where, objective, cells=cells)
         kept = json.loads(path.read_text(encoding="utf-8"))
         one = found.setdefault(f"{table}, {objective}", {"targets": dict(setting.targets)})
+        ends = read_table(where, objective=objective).ends
+        if ends.shape[1] > 2:
+            one["agreement"] = {str(share): agreement(ends, share) for share in SHARES}
         one |= {"best": float(setting.true.max()), "full": setting.epochs}
         figures = summary(kept["courses"], replace(setting, budget=kept["budget"]))
         about = {key: kept[key] for key in ("budget", "versions", "date", "seconds_a_search")}

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from benchmarks.regret_course import Pick
 
@@ -68,6 +69,19 @@ def targets(
         "best": float(np.median(true[rows].max(1))),
         "pick": float(np.median(true[picked])),
     }
+
+
+def agreement(ends: Floats, share: float) -> float:
+    """How far seeds agree on the best points: of the best ``share`` by one seed, the rank
+    correlation of the values [points, 3] under two others; the mean over which is the one. Where it
+    is near 0 the best are told apart by luck, and no search can do better.
+    """
+    found = []
+    for s in range(ends.shape[1]):
+        own, (one, other) = ends[:, s], np.delete(ends, s, axis=1).T[:2]
+        best = own >= np.quantile(own, 1 - share)
+        found.append(stats.spearmanr(one[best], other[best]).statistic)
+    return float(np.mean(found))
 
 
 def worths(courses: Sequence[Sequence[Pick]], setting: Setting) -> Floats:

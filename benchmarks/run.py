@@ -2,7 +2,7 @@
 
 python -m benchmarks.run                 all (about 10 minutes on 2 cores)
 python -m benchmarks.run --only packing  one of them; the others are kept from the newest file
-python -m benchmarks.run --slow          also two ResNet-18 and the default study (8 minutes more)
+python -m benchmarks.run --slow          also ResNet-18, searches, the default study (30 more)
 python -m benchmarks.run --table         README's table anew from the newest file
 """
 
@@ -79,6 +79,20 @@ def study() -> Results:
     return measure()
 
 
+def raw_search() -> Results:
+    """A search against raw Ray Tune with OptunaSearch."""
+    from benchmarks.raw_search import measure
+
+    return measure()
+
+
+def search_overhead() -> Results:
+    """The driver's time for each trial as a search grows."""
+    from benchmarks.search_overhead import measure
+
+    return measure()
+
+
 def regret() -> Results:
     """Searches on tables, from the courses that are kept (``benchmarks.regret`` makes them)."""
     from benchmarks.regret import measure
@@ -113,6 +127,8 @@ BENCHMARKS: dict[str, Callable[[], Results]] = {
     "memory": memory,
     "cores": cores,
     "study": study,
+    "search": raw_search,
+    "search-overhead": search_overhead,
     "regret": regret,
     "default": default,
     "resnet18": resnet18,
@@ -122,15 +138,18 @@ BENCHMARKS: dict[str, Callable[[], Results]] = {
 }
 
 
+SLOW = ("resnet18", "default", "search", "search-overhead")
+
+
 def left_out(name: str, *, slow: bool) -> str | None:
     """Why a benchmark does not fit; None where it does."""
     if name.startswith("gpu") and not torch.cuda.is_available():
         return "no GPU"
     if name == "regret" and not any((RESULTS / "regret").glob("*.json")):
         return "no courses are kept: python -m benchmarks.regret --run all"
-    if name in ("resnet18", "default") and not slow:
+    if name in SLOW and not slow:
         return "takes minutes: --slow"
-    if name in ("study", "cores") and (os.cpu_count() or 1) < 2:
+    if name in ("study", "search", "cores") and (os.cpu_count() or 1) < 2:
         return "needs 2 cores"
     return None
 

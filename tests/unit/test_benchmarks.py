@@ -198,7 +198,7 @@ def test_the_table_shows_what_searches_cost_and_what_they_lack() -> None:
     )
     first = {"reached": {"pick": sixth, "best": more}, "regret": regret, "budget": 64}
     never = {"reached": {"pick": more, "best": more}, "regret": regret, "budget": 32}
-    tables = {"hw20, accuracy": {"contestants": {"ours": first}}}
+    tables = {"hw20, accuracy": {"contestants": {"ours": first, "ours, 1 seed": never}}}
     tables["keypad, nll"] = {"contestants": {"a rival": never}}
     one, other = table({"regret": {**tables, "where": FOUND["packing"]["where"]}}).splitlines()[2:4]
     assert one == (
@@ -210,6 +210,23 @@ def test_the_table_shows_what_searches_cost_and_what_they_lack() -> None:
         "over 0.50 (0.90 to over 0.50) | median regret after 10 / 30 trainings: 5.00 / 2.50 m"
         in other
     )
+
+
+def test_the_table_shows_what_a_search_takes_and_its_driver() -> None:
+    search = {
+        "trials": 200,
+        "seconds_a_trial": {"ours": 1.5, "new processes": 6.0},
+        "studies_an_hour": 12.0,
+        "ratio": {"new processes": 4.0},
+    }
+    driver = {"ms_a_trial": {"100": 20.0, "10000": 25.0}, "ratio": 1.25}
+    found = {"search": {"3": search, "where": FOUND["packing"]["where"]}, "search-overhead": driver}
+    assert table(found).splitlines()[2:5] == [
+        "| hw20 search of 200 trials, seeds 3, with confirmation and report, against raw Ray Tune "
+        "with OptunaSearch and new processes | 4.0 x | 6.00 -> 1.50 s a trial; 12.0 an hour |",
+        "| driver of a search, 100 trials | 20.0 ms a trial | 1.00 x |",
+        "| driver of a search, 10000 trials | 25.0 ms a trial | 1.25 x |",
+    ]
 
 
 def test_readme_keeps_all_but_its_table() -> None:

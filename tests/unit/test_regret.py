@@ -13,7 +13,14 @@ from benchmarks.regret import measure
 from benchmarks.regret_course import Course, at_random, resolved
 from benchmarks.regret_lookup import Table, table_of
 from benchmarks.regret_points import drawn, known_points
-from benchmarks.regret_summary import Setting, epochs_to, summary, targets, worths
+from benchmarks.regret_summary import (
+    Setting,
+    agreement,
+    epochs_to,
+    summary,
+    targets,
+    worths,
+)
 from search_spaces.space import parse_space
 from tests.regret_points import BASE, ENDS, MIDDLE, SPACE, TREE, A, C
 
@@ -225,6 +232,15 @@ def test_what_is_not_reached_within_the_budget_is_none_and_short_budgets_tell_no
     found = summary([[(10, 0)]] * 4 + [[(20, 1)]], setting(budget=20))
     assert found["reached"]["best"] == {"epochs": None, "share": None, "interval": [0.0312, None]}
     assert list(found["regret"]) == ["10", "20"]
+
+
+def test_seeds_agree_on_all_points_and_not_on_the_best() -> None:
+    """Half of the points are worse under every seed; among the better half seeds draw lots."""
+    draw = np.random.default_rng(0)
+    ends = draw.random((400, 3))
+    ends[:200] -= 5
+    assert agreement(ends, 1.0) == pytest.approx(0.75, abs=0.05)
+    assert agreement(ends, 0.5) == pytest.approx(0, abs=0.15)
 
 
 def test_kept_courses_become_figures(tmp_path: Path) -> None:
