@@ -231,7 +231,7 @@ def _arm_tree(one: Finalist, values: Values, seeds: Sequence[int]) -> Tree:
             "mean": mean,
             "low": mean - half if bounded else None,  # type: ignore[operator]
             "high": mean + half if bounded else None,  # type: ignore[operator]
-            "values": known,
+            "values": list(values[condition].values()),
         }
     finished = [values["clean"][seed] is not None for seed in seeds]
     return {

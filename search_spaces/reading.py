@@ -78,19 +78,6 @@ def acting(trial: Tree, dimensions: Iterable[Dimension], ground: Tree) -> Iterat
             yield d
 
 
-def history(arm: Tree, target: Tree) -> list[tuple[int, float]]:
-    """(epochs so far, best score so far) where the score rose, in the order of the trials."""
-    found: list[tuple[int, float]] = []
-    spent, best = 0, -math.inf
-    for trial in sorted(arm["trials"], key=lambda t: t["number"]):
-        spent += trial["epochs"]
-        value = worth(trial, target) if trial["status"] == "complete" else None
-        if value is not None and value > best:
-            best = value
-            found.append((spent, value if target["better"] == "higher" else -value))
-    return found
-
-
 def of_number(arm: Tree, number: int | None) -> Tree | None:
     """The trial of that number."""
     return next((t for t in arm["trials"] if t["number"] == number), None)

@@ -108,19 +108,13 @@ def _fresh_rows(search: Tree, names: Iterable[str]) -> Iterator[dict[str, Any]]:
         for i, seed in enumerate(confirmed["seeds"]):
             row = {"search": search["name"], "phase": "confirm", "arm": arm["arm"]}
             fresh = {
-                f"fresh_{place}": _at(_by_seed(arm, place, len(confirmed["seeds"])), i)
+                f"fresh_{place}": _at(arm["fresh"].get(place, {}).get("values", ()), i)
                 for place in confirmed["conditions"]
             }
             missing = all(value is None for value in fresh.values())
             row |= {"trial": arm["trial"], "seed": seed, "epochs": None, "run_id": None}
             row |= {"status": "missing" if missing else "finished", "hash": _at(arm["hashes"], i)}
             yield row | {"error": ""} | dict.fromkeys(names) | fresh
-
-
-def _by_seed(arm: Tree, place: str, count: int) -> list[float | None]:
-    """Fresh values by seed; none where it is not known which seeds have them."""
-    values = list((arm["fresh"].get(place) or {}).get("values", ()))
-    return values if len(values) == count else [None] * count
 
 
 def _at(values: Any, i: int) -> Any:

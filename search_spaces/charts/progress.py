@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from evidence.charts.spec import Chart, Panel, Point, Series, filled
-from search_spaces import reading
 from search_spaces.reading import complete, main_arm, of_number, scale_of, score, target_of
 from search_spaces.wording.figures import counts, score_text, value_text
 
@@ -35,21 +34,25 @@ def history(search: Tree) -> tuple[Chart, ...]:
         f"Best {target['title']} of each arm over the epochs trained.",
         filled([Panel("in the search", series, "epochs trained, all trials", unit_of(target))]),
         columns=1,
-        note="On the samples that trials are selected by: a mean over the seeds a trial had by "
-        "then, and too good by the selection.",
+        note="On the samples that trials are selected by, and too good by the selection. The best "
+        "is one with as many seeds as any so far: the line falls where more seeds say less of it.",
     )
     return (chart,) if chart.panels else ()
 
 
 def _steps(arm: Tree, target: Tree) -> Iterator[Point]:
-    """The last point again where the arm's epochs end, so that a plateau is seen."""
-    scale = scale_of(target)
-    found = reading.history(arm, target)
-    for epochs, value in found:
-        yield Point(epochs, scale * value)
+    """Where it changed, and the last point again where the arm's epochs end, so that a plateau is
+    seen.
+    """
+    scale = scale_of(target) if target["better"] == "higher" else -scale_of(target)
+    before = None
+    for epochs, value in arm["history"]:
+        if value != before:
+            yield Point(epochs, scale * value)
+        before = value
     end = arm["budget"]["epochs"]
-    if found and end > found[-1][0]:
-        yield Point(end, scale * found[-1][1])
+    if before is not None and end > arm["history"][-1][0]:
+        yield Point(end, scale * before)
 
 
 def trials(search: Tree) -> tuple[Chart, ...]:

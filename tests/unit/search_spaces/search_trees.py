@@ -231,7 +231,7 @@ def history(trials: list[Tree], target: Tree) -> list[list[float]]:
         value = reading.worth(one, target) if one["status"] == "complete" else None
         if value is not None and value > best:
             best = value
-            found.append([spent, reading.score(one, target) or 0.0])
+            found.append([spent, value])
     return found
 
 
