@@ -174,9 +174,14 @@ def test_running_trials_and_lost_fresh_runs_are_drawn_around(
     lost = dict.fromkeys(search["confirmed"]["contrasts"][3]["clean"])
     lost |= {"n": 0, "verdict": "not_measured"}
     search["confirmed"]["contrasts"][3] |= {"clean": lost, "robust": lost}
-    text = page_of(writing.files_of(search)).text
+    values = search["confirmed"]["arms"][0]["fresh"]["clean"]["values"]
+    values[2] = None
+    files = writing.files_of(search)
+    text = page_of(files).text
     assert "not measured" in text
     assert "3 trials without an end" in text
+    fresh = [row for row in rows_of(files, "runs.csv") if row["phase"] == "confirm"]
+    assert [row["fresh_clean"] for row in fresh[2:4]] == ["", str(values[3])]
 
 
 def test_two_reports_are_equal_byte_for_byte(
