@@ -4,8 +4,6 @@ Give the command again after any interruption: it does only what is missing.
 """
 
 import argparse
-import shlex
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -106,11 +104,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.dry_run:
         return _dry_run(plan, options)
     out = home.resolve(options.out)
-    from cal.adapters.tracking import hidden, is_new, open_ledger
+    from cal.adapters.tracking import is_new, open_ledger
     from evidence.writing import check_out
 
     uri = home.tracking_uri()
-    print(f"ledger {hidden(uri)}\nreport goes to {out}", flush=True)
+    print(f"ledger {cli.hidden(uri)}\nreport goes to {out}", flush=True)
     check_out(out)
     from ablations.phases import opened, trained, tuned
     from ablations.telling import tell
@@ -123,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         opened(plans, ledger, trials=options.tune_trials)
         outcome = tuned(plans, ledger, place) if options.tune_trials else None
         plan = trained(plans, ledger, place)
-        command = shlex.join(["python", "-m", "ablations.full", *sys.argv[1:]])
+        command = cli.command("ablations.full")
         summary = tell(
             plan, ledger, out=out, command=command, begun=begun, outcome=outcome, over=place.each
         )
@@ -160,9 +158,8 @@ def _dry_run(plan: "Plan", options: argparse.Namespace) -> int:
 def _shown(summary: dict[str, Any], pages: Sequence[Any], out: Path) -> int:
     """The answer on the terminal, and where everything is."""
     from ablations.terminal import answer_table, show
-    from cal.adapters.tracking import hidden
 
-    store = hidden(home.tracking_uri())
+    store = cli.hidden(home.tracking_uri())
     show(answer_table(summary))
     print(f"report: {out / 'report.html'}")
     if store.startswith("http"):

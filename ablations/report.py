@@ -3,7 +3,6 @@
 ``python -m ablations.report --study NAME --out DIR`` rebuilds it from MLflow alone.
 """
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from ablations.terminal import answer_table, show
     from cal.adapters.tracking import open_ledger
 
-    command = shlex.join(["python", "-m", "ablations.report", *given])
+    command = cli.command("ablations.report", given)
     with open_ledger(home.tracking_uri(), artifacts=home.artifacts()) as ledger:
         summary = retold(options.study, ledger, out=out, command=command)
     show(answer_table(summary))

@@ -4,10 +4,11 @@ import argparse
 import difflib
 import math
 import os
+import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -34,6 +35,17 @@ class Parser(argparse.ArgumentParser):
         if unknown.startswith("-") and near and text.startswith("unrecognized"):
             text = f"{unknown}: unknown option; did you mean {near[0]}?"
         raise ConfigError(f"{text}; {self.prog} --help explains")
+
+
+def hidden(uri: str) -> str:
+    """An address without its password."""
+    return re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", uri)
+
+
+def command(module: str, arguments: Sequence[str] | None = None) -> str:
+    """This command as a shell takes it, for logs and reports: without passwords of addresses."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return shlex.join(["python", "-m", module, *map(hidden, given)])
 
 
 def count(text: str) -> int:
@@ -100,8 +112,7 @@ def run(main: Callable[[], int], *, module: str) -> NoReturn:
 
 
 def _interrupted(module: str) -> int:
-    words = shlex.join(["python", "-m", module, *sys.argv[1:]])
-    print(f"interrupted; nothing is lost, go on with: {words}", file=sys.stderr)
+    print(f"interrupted; nothing is lost, go on with: {command(module)}", file=sys.stderr)
     return INTERRUPTED
 
 

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "allowed: with --workers 1 or more"
         )
     from cal import data
-    from cal.adapters.tracking import SINGLE, Data, Seed, hidden, open_ledger
+    from cal.adapters.tracking import SINGLE, Data, Seed, open_ledger
     from cal.adapters.tracking_data import SOURCE
     from cal.parallel import check_workers
 
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers=options.workers or 1,
         gpus=options.gpus_per_worker,
     )
-    print(f"ledger {hidden(home.tracking_uri())}\nrun {key[:16]}", flush=True)
+    print(f"ledger {cli.hidden(home.tracking_uri())}\nrun {key[:16]}", flush=True)
     with open_ledger(home.tracking_uri(), artifacts=home.artifacts(), progress=cli.say) as ledger:
         ledger.begin(SINGLE, regimes={config.data.name: ""}, lease=False)
         entry = ledger.find(config.data.name, key)

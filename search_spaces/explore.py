@@ -4,8 +4,6 @@ Give the command again after any interruption, or with more trials: it does only
 """
 
 import argparse
-import shlex
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -42,14 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.dry_run:
         return cli.DONE
     out = home.resolve(options.out)
-    from cal.adapters.tracking import hidden, open_ledger
+    from cal.adapters.tracking import open_ledger
     from evidence.writing import check_out
     from search_spaces.confirm import EXPERIMENT
     from search_spaces.opened import open_arms, storage_of
 
     where = storage_of(search.name, given=options.storage)
     uri = home.tracking_uri()
-    print(f"ledger {hidden(uri)}\nstorage {hidden(where)}\nreport goes to {out}", flush=True)
+    print(
+        f"ledger {cli.hidden(uri)}\nstorage {cli.hidden(where)}\nreport goes to {out}", flush=True
+    )
     check_out(out)
     with open_ledger(uri, artifacts=home.artifacts(), progress=cli.say) as ledger:
         titles = {"": search.title, EXPERIMENT: f"Confirmation on the report part: {search.title}"}
@@ -278,7 +278,6 @@ def told(
     from search_spaces.wording import note, verdict
     from search_spaces.writing import write_report
 
-    words = shlex.join(["python", "-m", "search_spaces.explore", *sys.argv[1:]])
     rows = {row.hash: row.run_id for row in ledger.entries("").values()}
     tree = tree_of(
         search,
@@ -287,7 +286,7 @@ def told(
         warm=warm,
         warnings=[],
         rows=rows,
-        provenance=provenance_of(command=words, git=[ledger.git]),
+        provenance=provenance_of(command=cli.command("search_spaces.explore"), git=[ledger.git]),
         wall_s=time.monotonic() - begun,
         stopping=f"{stopping}; the default configuration is never stopped",
     )
@@ -304,14 +303,12 @@ def told(
 
 def shown(tree: Tree, pages: Sequence[Any], out: Path) -> int:
     """The answer on the terminal, and where everything is."""
-    from cal.adapters.tracking import hidden
-
     for sentence in tree["verdict"]:
         print(sentence)
     print(f"report: {out / 'report.html'}")
     if tree["confirmed"]:
         print(f"best: {out / 'best.yaml'} (python -m cal.train --config, ablations.full --config)")
-    store = hidden(home.tracking_uri())
+    store = cli.hidden(home.tracking_uri())
     if store.startswith("http"):
         print("MLflow:", *(page.at(store) for page in pages), sep="\n  ")
     else:

@@ -17,7 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from cal.adapters.tracking_store import hidden
+from cal.cli import hidden
 from cal.config import Config, ConfigError
 from search_spaces.convert import suggested, told
 from search_spaces.fields import laid

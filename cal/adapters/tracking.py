@@ -23,7 +23,7 @@ from cal.adapters.tracking_rows import (
     Seed,
     Variant,
 )
-from cal.adapters.tracking_store import Progress, absolute, check, hidden
+from cal.adapters.tracking_store import Progress, absolute, check
 
 if TYPE_CHECKING:
     from cal.adapters.tracking_ledger import Ledger
@@ -39,7 +39,6 @@ __all__ = [
     "LedgerError",
     "Seed",
     "Variant",
-    "hidden",
     "is_new",
     "open_ledger",
 ]

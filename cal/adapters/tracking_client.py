@@ -24,10 +24,10 @@ from cal.adapters.tracking_store import (
     Progress,
     absolute,
     check,
-    hidden,
     locked,
     sqlite_file,
 )
+from cal.cli import hidden
 from cal.config import ConfigError
 
 BATCH = 1000  # metrics, params and tags MLflow takes at once

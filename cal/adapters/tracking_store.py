@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import re
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cal.cli import hidden
 from cal.config import ConfigError
 
 FIELD = "MLFLOW_TRACKING_URI"
@@ -75,11 +75,6 @@ def _check_server(uri: str, scheme: str) -> None:
             f"{FIELD}: given {hidden(uri)}; no answer from {host}:{port} ({reason}); "
             "start the server, or unset it for the local store"
         ) from None
-
-
-def hidden(uri: str) -> str:
-    """The address without its password."""
-    return re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", uri)
 
 
 def _check_file(path: Path) -> bool:

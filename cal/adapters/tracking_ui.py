@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from cal import cli, home
-from cal.adapters.tracking_store import absolute, check, hidden
+from cal.adapters.tracking_store import absolute, check
 from cal.config import ConfigError
 
 HOST = "127.0.0.1"  # nothing on a public address: the UI asks nobody for a password
@@ -60,7 +60,9 @@ def serve(*, port: int, study: str | None) -> int:
         _show(place, uri, study)
         print("Ctrl-C stops it.", flush=True)
         code = process.wait()
-    raise ConfigError(f"MLFLOW_TRACKING_URI: given {hidden(uri)}; mlflow server ended with {code}")
+    raise ConfigError(
+        f"MLFLOW_TRACKING_URI: given {cli.hidden(uri)}; mlflow server ended with {code}"
+    )
 
 
 def _check_port(port: int) -> None:
@@ -131,10 +133,10 @@ def _show(place: str, uri: str, study: str | None) -> None:
     reader = Reader(connect(uri), uri)
     names = reader.studies()
     if study is None and not names:
-        print(f"MLflow: {place} (no study in {hidden(uri)} yet)", flush=True)
+        print(f"MLflow: {place} (no study in {cli.hidden(uri)} yet)", flush=True)
         return
     chosen = study if study is not None else names[0]
-    print(f"study {chosen} in {hidden(uri)}")
+    print(f"study {chosen} in {cli.hidden(uri)}")
     for page in reader.pages(chosen):
         print(f"  {page.at(place)}")
     sys.stdout.flush()

@@ -188,3 +188,12 @@ def test_a_reader_that_leaves_is_told_nothing(lines: int, value: int) -> None:
     finally:
         os.close(write)
     assert (ended.returncode, ended.stderr) == (value, b"")
+
+
+def test_no_password_is_in_what_is_kept_of_a_command() -> None:
+    words = ["--storage", "postgresql+psycopg2://me:se:cr@et@db:5432/search", "optim.lr=0.1"]
+    told = cli.command("search_spaces.explore", words)
+    assert told == (
+        "python -m search_spaces.explore --storage 'postgresql+psycopg2://me:***@db:5432/search' "
+        "optim.lr=0.1"
+    )
