@@ -55,7 +55,7 @@ def _scored(values: dict[str, Any], seed: int) -> float:
 
 def function(config: dict[str, Any]) -> None:
     """A function trainable: a process of its own for every trial."""
-    ray.tune.report({"accuracy": scored(**config)})
+    ray.tune.report({"accuracy": scored(config["values"], config["seeds"])})
 
 
 def ask(trial: Any, seeds: int) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Searched(Reused):
 
     def whole_run(self, config: dict[str, Any]) -> dict[str, float]:
         """What a trial does."""
-        return {"accuracy": scored(**config)}
+        return {"accuracy": scored(config["values"], config["seeds"])}
 
 
 def tuned(trials: int, *, seeds: int, reuse: bool) -> float:
