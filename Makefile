@@ -6,6 +6,7 @@ SHELL := /bin/bash
 .PHONY: help ablation test lint simulate bench ui env lock clean
 
 VENV := .venv
+FAST := unit contract golden test_rules.py
 RUN := $(VENV)/bin/python
 ARGS ?=
 SUITS := 'import sys; __import__(sys.argv[1]); sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
@@ -28,8 +29,12 @@ env:
 ablation: env  ## the full ablation on the embedded data; ARGS="--seeds 3" passes options
 	@exec $(RUN) -m ablations.full $(ARGS)
 
+# Tests that start Ray one by one, the others on every core. 5: pytest found none (-k name).
 test: lint  ## lint, types and the whole test suite; ARGS="-k name" selects
-	@exec $(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest -n auto --maxprocesses 4 --ignore=tests/integration $(ARGS); fast=$$?; \
+	[ $$fast -eq 0 -o $$fast -eq 5 ] || exit $$fast; \
+	$(RUN) -m pytest $(FAST:%=--ignore=tests/%) $(ARGS); slow=$$?; \
+	[ $$slow -eq 5 -a $$fast -eq 0 ] || exit $$slow
 
 lint: env  ## ruff and mypy
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy

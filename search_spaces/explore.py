@@ -224,8 +224,8 @@ class Place:
         from cal.adapters.tracking import Variant
 
         for one in found:
-            title = f"rank {one.rank}" if one.trial is not None else one.title
-            ledger.add_variant(confirm.EXPERIMENT, Variant(one.name, title, one.config.method))
+            variant = Variant(one.name, one.title, one.config.method)
+            ledger.add_variant(confirm.EXPERIMENT, variant)
         missing = [run for run in runs if not ledger.finished(confirm.EXPERIMENT, run.hash)]
         if missing:
             self._train(missing, ledger, done=len(runs) - len(missing))

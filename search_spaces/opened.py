@@ -22,11 +22,14 @@ Tree = dict[str, Any]
 
 
 def storage_of(name: str, *, given: str | None = None) -> str:
-    """The storage of a search as ``given``, a path absolute; else a journal file in the home
-    folder.
+    """The storage of a search as ``given``, a path absolute, also that of SQLite: a job's folder
+    vanishes; else a journal file in the home folder.
     """
     if given is None:
         return str(home.local_home() / "search" / f"{name}.log")
+    scheme, separator, path = given.partition(":///")
+    if separator and scheme.partition("+")[0] == "sqlite":
+        return f"{scheme}:///{home.resolve(path)}"
     return given if "://" in given else str(home.resolve(given))
 
 

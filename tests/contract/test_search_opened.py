@@ -116,4 +116,6 @@ def test_where_a_storage_lies(monkeypatch: pytest.MonkeyPatch) -> None:
     assert storage_of("cal-hw20") == str(home.local_home() / "search" / "cal-hw20.log")
     assert storage_of("x", given="sqlite:////tmp/a.db") == "sqlite:////tmp/a.db"
     monkeypatch.setattr(home, "in_job", lambda: True)
+    assert storage_of("x", given="sqlite:///a.db") == f"sqlite:///{home.local_home() / 'a.db'}"
+    assert storage_of("x", given="postgresql://h/a") == "postgresql://h/a"
     assert storage_of("x", given="mine.log") == str(home.local_home() / "mine.log")
