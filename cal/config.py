@@ -50,8 +50,8 @@ class Data(Section):
 class Model(Section):
     """Encoders -> bottleneck slot -> fusion, and one linear unimodal head per modality."""
 
-    encoder: Literal["mlp", "cnn", "resnet18"] = "mlp"
-    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (64, 64)  # mlp: layer widths
+    encoder: Literal["mlp", "linear", "cnn", "resnet18"] = "mlp"
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (64, 64)  # mlp, linear
     channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (8, 16)  # cnn: channels by layer
     d_z: Count = 16  # width of each modality's latent z^m
     fusion: Literal["linear", "mlp", "average", "energy", "evidence"] = "linear"  # cal/model/late
@@ -191,8 +191,8 @@ def _cross_faults(config: Config) -> "list[str]":
     if config.data.corrupt_views and config.data.name != "handwritten":
         faults.append("data.corrupt_views: only for data.name=handwritten; leave it empty")
     image = config.data.name == "keypad"
-    if image != (config.model.encoder != "mlp"):
-        allowed = "cnn or resnet18" if image else "mlp"
+    if image != (config.model.encoder not in ("mlp", "linear")):
+        allowed = "cnn or resnet18" if image else "mlp or linear"
         faults.append(
             f"model.encoder: given {config.model.encoder!r}; "
             f"allowed for data.name={config.data.name}: {allowed}"

@@ -120,7 +120,7 @@ def _model(model: Model) -> Model:
     idle: dict[str, Any] = {}
     if model.encoder != "cnn":
         idle["channels"] = default.channels
-    if model.encoder == "cnn":
+    if model.encoder in ("cnn", "linear"):
         idle["hidden"] = model.hidden[-1:]
     if model.encoder == "resnet18":
         idle["hidden"] = default.hidden

@@ -12,7 +12,14 @@ from torch import Tensor, nn
 
 from cal import config
 from cal.model.cnn import ViewCNN
-from cal.model.encoders import Encoders, ModuleEncoders, Owned, ViewMLP, resnet18
+from cal.model.encoders import (
+    Encoders,
+    ModuleEncoders,
+    Owned,
+    ViewLinear,
+    ViewMLP,
+    resnet18,
+)
 from cal.model.fusion import Fusion, LinearFusion, MLPFusion
 from cal.model.initial import uniform
 from cal.model.late import LateFusion
@@ -106,6 +113,8 @@ def build_encoders(
     draws = generators(seeds, "encoders")
     if model.encoder == "mlp":
         return ViewMLP([shape[0] for shape in shapes], hidden=model.hidden, draws=draws)
+    if model.encoder == "linear":
+        return ViewLinear([shape[0] for shape in shapes], width=model.hidden[-1], draws=draws)
     if model.encoder == "cnn":
         width = model.hidden[-1]
         return ViewCNN(shapes, channels=model.channels, width=width, draws=draws)
