@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 
 from ablations.designs import Kind, needed
 from ablations.found import is_configuration, study_around
-from cal.config import ConfigError, Count, Number, Section, Unit, find_yaml, parse_as, read_yaml
+from cal.config import ConfigError, find_yaml, parse_as, read_yaml
+from cal.fields import Count, Number, Section, Unit
 
 Tree = dict[str, Any]
 Seeds = Count | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]

@@ -100,6 +100,13 @@ def regret() -> Results:
     return measure()
 
 
+def tmc() -> Results:
+    """TMC on Handwritten beside its published accuracy."""
+    from benchmarks.tmc import measure
+
+    return measure()
+
+
 def gpu() -> Results:
     """Packs against one run at a time on a GPU."""
     from benchmarks.packing import measure
@@ -130,6 +137,7 @@ BENCHMARKS: dict[str, Callable[[], Results]] = {
     "search": raw_search,
     "search-overhead": search_overhead,
     "regret": regret,
+    "tmc": tmc,
     "default": default,
     "resnet18": resnet18,
     "gpu": gpu,
@@ -138,7 +146,7 @@ BENCHMARKS: dict[str, Callable[[], Results]] = {
 }
 
 
-SLOW = ("resnet18", "default", "search", "search-overhead")
+SLOW = ("resnet18", "tmc", "default", "search", "search-overhead")
 
 
 def left_out(name: str, *, slow: bool) -> str | None:

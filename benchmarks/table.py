@@ -16,6 +16,7 @@ def table(results: Results) -> str:
         _search,
         _search_overhead,
         _regret,
+        _tmc,
         _default,
         _overhead,
         _memory,
@@ -118,6 +119,14 @@ def _regret(results: Results) -> Iterator[tuple[str, str, str]]:
                 "; ".join(words),
                 f"median regret after {trainings} trainings: {lacks} {unit}",
             )
+
+
+def _tmc(results: Results) -> Iterator[tuple[str, str, str]]:
+    found = results.get("tmc")
+    if found is not None:
+        mean, half = (100 * found[key] for key in ("mean", "half_width"))
+        what = f"TMC on Handwritten, {found['samples']} labels, {len(found['accuracy'])} seeds"
+        yield what, f"{mean:.2f} +- {half:.2f} %", "published 98.51 +- 0.15 %, run again 98.25 %"
 
 
 def _share(value: float | None, most: float) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cal.data import Part
 from cal.model.fusion import Fusion
+from cal.model.network import Outputs
 from cal.model.rows import ALL, Rows, indexed
 
 
@@ -47,14 +48,16 @@ class BatchView:
     """The training batch as methods see it; ``alone`` is computed only for who asks."""
 
     fusion: Fusion
-    z: Tensor
-    labels: Tensor
+    outputs: Outputs
+    labels: Tensor  # [R, B]
+    index: Tensor  # [R, B], of training samples
+    samples: int
 
     @property
     def alone(self) -> Tensor:
         """[R, M, B, K], without gradient."""
         with torch.no_grad():
-            return self.fusion.alone(self.z.detach())
+            return self.fusion.alone(self.outputs.z.detach())
 
 
 @dataclass(frozen=True)

@@ -11,48 +11,24 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from cal.baselines import Arl, MMPareto, OgmGe, Pmr, Qmf, Tmc
+from cal.fields import Count, NonNegative, Number, Positive, Section, Unit
 
 MODALITIES: dict[str, tuple[str, ...]] = {
     "handwritten": ("fac", "fou", "kar", "mor", "pix", "zer"),
     "keypad": ("audio", "image"),
 }
 """Names of the modalities of each data set, in the order of the axis M."""
+FUSIONS = {"qmf": "energy", "tmc": "evidence"}  # of methods that are a way to fuse
 CONFIGS = Path(__file__).parent / "configs"  # packaged: one file for each data situation
 
 S = TypeVar("S", bound=BaseModel)
 
 
-def _number(value: Any) -> Any:
-    """``true`` is not 1."""
-    if isinstance(value, bool):
-        raise PydanticCustomError("number", "input should be a number")
-    return value
-
-
-Number = BeforeValidator(_number)
-Unit = Annotated[float, Number, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Number, Field(gt=0.0)]
-NonNegative = Annotated[float, Number, Field(ge=0.0)]
-Count = Annotated[int, Number, Field(ge=1)]
-
-
 class ConfigError(ValueError):
     """Bad input: ``str()`` holds one line per fault (field, what was given, what is allowed)."""
-
-
-class Section(BaseModel):
-    """A frozen part of the tree; unknown fields are faults."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Data(Section):
@@ -74,11 +50,11 @@ class Data(Section):
 class Model(Section):
     """Encoders -> bottleneck slot -> fusion, and one linear unimodal head per modality."""
 
-    encoder: Literal["mlp", "cnn", "resnet18"] = "mlp"
-    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (64, 64)  # mlp: layer widths
+    encoder: Literal["mlp", "linear", "cnn", "resnet18"] = "mlp"
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (64, 64)  # mlp, linear
     channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (8, 16)  # cnn: channels by layer
     d_z: Count = 16  # width of each modality's latent z^m
-    fusion: Literal["linear", "mlp"] = "linear"
+    fusion: Literal["linear", "mlp", "average", "energy", "evidence"] = "linear"  # cal/model/late
     fusion_hidden: Count = 64  # mlp fusion only
 
 
@@ -136,13 +112,6 @@ OFF = Cal(
 )
 
 
-class OgmGe(Section):
-    """OGM-GE (Peng et al. 2022): alpha of the modulation and the generalisation noise."""
-
-    alpha: NonNegative = 0.8
-    noise: bool = True
-
-
 class Optim(Section):
     """Optimiser of all parameters."""
 
@@ -177,10 +146,15 @@ class Config(Section):
 
     data: Data = Data()
     model: Model = Model()
-    method: Literal["joint", "ogm_ge", "cal"] = "cal"
+    method: Literal["joint", "ogm_ge", "pmr", "mmpareto", "arl", "qmf", "tmc", "cal"] = "cal"
     gamma: Unit = 1.0  # part of the unimodal losses' gradient that reaches the encoders
     cal: Cal | None = Cal()
     ogm_ge: OgmGe | None = OgmGe()
+    pmr: Pmr | None = Pmr()
+    mmpareto: MMPareto | None = MMPareto()
+    arl: Arl | None = Arl()
+    qmf: Qmf | None = Qmf()
+    tmc: Tmc | None = Tmc()
     optim: Optim = Optim()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
@@ -217,8 +191,8 @@ def _cross_faults(config: Config) -> "list[str]":
     if config.data.corrupt_views and config.data.name != "handwritten":
         faults.append("data.corrupt_views: only for data.name=handwritten; leave it empty")
     image = config.data.name == "keypad"
-    if image != (config.model.encoder != "mlp"):
-        allowed = "cnn or resnet18" if image else "mlp"
+    if image != (config.model.encoder not in ("mlp", "linear")):
+        allowed = "cnn or resnet18" if image else "mlp or linear"
         faults.append(
             f"model.encoder: given {config.model.encoder!r}; "
             f"allowed for data.name={config.data.name}: {allowed}"
@@ -230,9 +204,14 @@ def _cross_faults(config: Config) -> "list[str]":
             "evaluate.selection: given 'test-best' with evaluate.part=select, whose report part is "
             "sealed; allowed: last"
         )
-    for method in ("cal", "ogm_ge"):
-        if config.method == method and getattr(config, method) is None:
-            faults.append(f"{method}: given null; method={method} needs this section")
+    method = config.method
+    if method != "joint" and getattr(config, method) is None:
+        faults.append(f"{method}: given null; method={method} needs this section")
+    if config.model.fusion != FUSIONS.get(method, config.model.fusion):
+        faults.append(
+            f"model.fusion: given {config.model.fusion!r}; allowed for method={method}: "
+            f"{FUSIONS[method]}"
+        )
     cal = config.cal
     if cal is not None and cal.contribution.floor >= 1 / len(names):
         faults.append(

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from cal.baselines import Arl
 from cal.config import (
     Acceleration,
     Bottleneck,
@@ -23,10 +24,11 @@ from cal.config import (
     Optim,
 )
 
+BASELINES = ("ogm_ge", "pmr", "mmpareto", "arl", "qmf", "tmc")
 LIBRARIES = ("torch", "torchvision", "torchaudio", "numpy", "scipy")  # make data and networks
 ROOMS = ("data", "model", "mechanisms", "methods")  # what determines results, with FILES
 FILES = (
-    *("config", "losses", "trainer", "batches", "modulation"),
+    *("config", "fields", "baselines", "losses", "trainer", "batches", "modulation"),
     *("evaluate", "optim", "rng", "parallel", "members", "selection"),
 )
 
@@ -39,12 +41,21 @@ def effective(config: Config) -> Config:
         update={
             "method": method,
             "cal": cal,
-            "ogm_ge": config.ogm_ge if method == "ogm_ge" else None,
+            **{name: _own(config, name, method) for name in BASELINES},
             "data": _data(config.data),
             "model": _model(config.model),
             "optim": _optim(config.optim),
         }
     )
+
+
+def _own(config: Config, name: str, method: str) -> Any:
+    """The section of a baseline under its method; None where nothing reads it."""
+    if name != method:
+        return None
+    if name == "arl" and config.arl is not None and config.arl.as_released:
+        return config.arl.model_copy(update={"temperature": Arl().temperature})  # uniform weights
+    return getattr(config, name)
 
 
 def _cal(config: Config) -> Cal | None:
@@ -109,7 +120,7 @@ def _model(model: Model) -> Model:
     idle: dict[str, Any] = {}
     if model.encoder != "cnn":
         idle["channels"] = default.channels
-    if model.encoder == "cnn":
+    if model.encoder in ("cnn", "linear"):
         idle["hidden"] = model.hidden[-1:]
     if model.encoder == "resnet18":
         idle["hidden"] = default.hidden

@@ -25,11 +25,11 @@ def alone(config: Config) -> str | None:
 
 
 def shape(config: Config) -> Shape:
-    """What the runs of one pack share. OGM-GE reads every batch: its packs are its own."""
+    """What the runs of one pack share. A baseline's step is its own, and so are its packs."""
     data = config.data
     sizes = (data.name, data.labels_per_class, data.probe, data.select, data.probe_in_training)
     noisy = config.ogm_ge.noise if config.method == "ogm_ge" and config.ogm_ge else None
-    family = "ogm_ge" if config.method == "ogm_ge" else "cal"
+    family = config.method if config.method != "joint" else "cal"
     return (family, noisy, sizes, config.model, config.train, config.evaluate, config.optim.name)
 
 
@@ -41,7 +41,7 @@ def check_pack(configs: Sequence[Config]) -> None:
     if len({shape(config) for config in configs}) > 1:
         raise ValueError(
             "the runs of one pack may differ in numbers, switches and formulas; these differ in "
-            "shape: data, sizes, model, training, evaluation, optimiser or OGM-GE"
+            "shape: data, sizes, model, training, evaluation, optimiser or method"
         )
 
 

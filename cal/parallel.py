@@ -30,6 +30,11 @@ def check_workers(config: Config, *, samples: int, workers: int, gpus: float = 0
     for name, size in shared.items():
         if size % workers:
             raise ConfigError(f"--workers: given {workers}; allowed: a divisor of {name}={size}")
+    if workers > 1 and config.method == "mmpareto":
+        raise ConfigError(
+            f"--workers: given {workers}; allowed: 1 for method=mmpareto, which compares gradients "
+            "of single losses before workers add theirs up"
+        )
     if workers > 1 and not gpus and config.model.encoder == "resnet18":
         raise ConfigError(
             f"--workers: given {workers}; allowed: 1 for model.encoder=resnet18 without GPUs, "

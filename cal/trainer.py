@@ -5,9 +5,8 @@ The loop, with the three moments of a method::
     for batch in epoch:
         method.observe(step)                              # 1: look at the probe
         outputs = network(batch)                          # encoders -> slot -> fusion, heads
-        loss = CE(fused) + sum_m CE(head m)
-        loss = loss + method.loss_term(outputs.kl)        # 2: a term of the loss
-        loss.backward(); clip
+        loss = method.objective(batch)                    # 2: CE(fused) + sum_m CE(head m) + term
+        method.backward(loss); clip
         k = method.scale(batch)                           # 3: a scale on each encoder's update
         optimiser.step(k)
 
@@ -31,7 +30,6 @@ from cal.config import Config
 from cal.data import Parts
 from cal.data import load as load_data
 from cal.evaluate import check_part, evaluate, score
-from cal.losses import cross_entropies
 from cal.members import row, stacked
 from cal.model import network as networks
 from cal.model.looking import Looking
@@ -141,6 +139,7 @@ class Trainer:
         self._loss = (self.group.mean(total_loss) / self.per_epoch).cpu()
         self._kl = (self.group.mean(total_kl) / self.per_epoch).cpu()
         self.epoch += 1
+        self.method.epoch_ended()
         share = (time.perf_counter() - begin) / len(self.configs)
         self.seconds = [seconds + share for seconds in self.seconds]
 
@@ -161,10 +160,9 @@ class Trainer:
         method.observe(self.step, self.steps, self._look, self.group.mean)
         batch = self.train_part.batch(index)
         outputs = self.forward(batch.inputs, self._noise(), self.gamma)
-        loss = cross_entropies(outputs.fused, outputs.unimodal, batch.labels).sum(-1)
-        loss = loss + method.loss_term(outputs.kl, self.step, self.steps)
-        loss.sum().backward()
-        view = BatchView(self.network.fusion, outputs.z, batch.labels)
+        view = BatchView(self.network.fusion, outputs, batch.labels, index, self.samples)
+        loss = method.objective(view, self.step, self.steps, self.group.mean)
+        method.backward(loss, self.owners)
         k = method.scale(view, self.group.mean)
         noise = (
             gradient_noise(self.owners, self.draws.by_purpose["modulation"]) if method.noise else {}

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cal.config import ConfigError, Section
+from cal.config import ConfigError
+from cal.fields import Section
 from search_spaces.fields import refused, takes, unknown
 
 Label = Literal["scientific", "nuisance", "fixed"]

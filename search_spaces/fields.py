@@ -42,13 +42,15 @@ def unknown(path: str) -> str:
 
 
 def refused(path: str, value: object) -> str:
-    """Why the field does not take this value; empty where it does."""
+    """Why the field does not take this value; empty where it does. What spans fields is not asked:
+    others may have other values by then.
+    """
     section, name = leaves()[path]
     try:
         section.model_validate({name: value})
     except ValidationError as error:
-        message = str(error.errors()[0]["msg"])
-        return f"given {value!r}; {message[:1].lower()}{message[1:]}"
+        for message in (str(fault["msg"]) for fault in error.errors() if fault["loc"]):
+            return f"given {value!r}; {message[:1].lower()}{message[1:]}"
     return ""
 
 

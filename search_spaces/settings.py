@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cal.config import ConfigError, Section, parse_as
+from cal.config import ConfigError, parse_as
+from cal.fields import Section
 from search_spaces.dimension import Choice, Dimension, condition_faults
 from search_spaces.fields import refused
 

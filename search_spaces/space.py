@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cal.config import Config, ConfigError, Section, find_yaml, flatten, parse_as, read_yaml
+from cal.config import Config, ConfigError, find_yaml, flatten, parse_as, read_yaml
 from cal.effective import effective, run_hash
+from cal.fields import Section
 from search_spaces.dimension import Choice as Choice  # "as": part of this module as well
 from search_spaces.dimension import Dimension as Dimension
 from search_spaces.dimension import Label as Label

@@ -37,7 +37,9 @@ HOMES = {
 }
 # All that a room may import beside the standard library.
 ALLOWED = {
-    "cal/config.py": ("pydantic", "pydantic_core", "yaml"),
+    "cal/config.py": ("pydantic", "pydantic_core", "yaml", "cal.fields", "cal.baselines"),
+    "cal/fields.py": ("pydantic", "pydantic_core"),
+    "cal/baselines.py": ("pydantic", "cal.fields"),
     "cal/losses.py": ("torch",),
     "cal/mechanisms/*": ("torch", "cal.mechanisms"),
     "cal/model/*": ("torch", "torchvision", "cal.config", "cal.model", "cal.rng"),
@@ -47,11 +49,11 @@ ALLOWED = {
     "evidence/*": ("numpy", "scipy", "matplotlib", "plotly", "jinja2", "markupsafe", "evidence")
     + ("cal.config",),
     "search_spaces/fields.py": ("pydantic", "cal.config"),
-    "search_spaces/dimension.py": ("pydantic", "cal.config", "search_spaces.fields"),
-    "search_spaces/settings.py": ("pydantic", "cal.config", "search_spaces.dimension")
+    "search_spaces/dimension.py": ("pydantic", "cal.config", "cal.fields", "search_spaces.fields"),
+    "search_spaces/settings.py": ("pydantic", "cal.config", "cal.fields", "search_spaces.dimension")
     + ("search_spaces.fields",),
-    "search_spaces/space.py": ("cal.config", "cal.effective", "search_spaces.dimension")
-    + ("search_spaces.fields", "search_spaces.settings"),
+    "search_spaces/space.py": ("cal.config", "cal.effective", "cal.fields")
+    + ("search_spaces.dimension", "search_spaces.fields", "search_spaces.settings"),
     **dict.fromkeys(
         ("search_spaces/wording/*", "search_spaces/charts/*", "search_spaces/pages/*")
         + ("search_spaces/edges.py", "search_spaces/reading.py", "search_spaces/switched_off.py")

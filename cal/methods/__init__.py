@@ -3,11 +3,25 @@
 from collections.abc import Sequence
 
 from cal.config import Config
+from cal.methods.arl import Arl
 from cal.methods.cal import ContributionGuided
 from cal.methods.joint import Joint
+from cal.methods.mmpareto import MMPareto
 from cal.methods.ogm_ge import OgmGe
+from cal.methods.pmr import Pmr
+from cal.methods.qmf import Qmf
+from cal.methods.tmc import Tmc
 
-METHODS: dict[str, type[Joint]] = {"joint": Joint, "ogm_ge": OgmGe, "cal": ContributionGuided}
+METHODS: dict[str, type[Joint]] = {
+    "joint": Joint,
+    "ogm_ge": OgmGe,
+    "pmr": Pmr,
+    "mmpareto": MMPareto,
+    "arl": Arl,
+    "qmf": Qmf,
+    "tmc": Tmc,
+    "cal": ContributionGuided,
+}
 """The one table of methods; the contract suite is parametrised over it."""
 
 

@@ -10,12 +10,37 @@ import torch
 from torch import Tensor
 
 from cal.config import Config
+from cal.losses import cross_entropies
 from cal.mechanisms import acceleration
 from cal.mechanisms.bottleneck import Deterministic
 
 
+class Outputs(Protocol):
+    """What the network made of a batch."""
+
+    @property
+    def z(self) -> Tensor:
+        """Latents [R, M, B, Z]."""
+
+    @property
+    def fused(self) -> Tensor:
+        """Logits [R, B, K]."""
+
+    @property
+    def unimodal(self) -> Tensor:
+        """Logits of the unimodal heads [R, M, B, K]."""
+
+    @property
+    def kl(self) -> Tensor:
+        """[R, M] nats."""
+
+
 class Batch(Protocol):
-    """What a method may see of a training batch (logits, detached where it only looks)."""
+    """What a method may see of a training batch of this worker."""
+
+    @property
+    def outputs(self) -> Outputs:
+        """With gradient."""
 
     @property
     def alone(self) -> Tensor:
@@ -24,6 +49,14 @@ class Batch(Protocol):
     @property
     def labels(self) -> Tensor:
         """[R, B]."""
+
+    @property
+    def index(self) -> Tensor:
+        """Which of the training samples [R, B]."""
+
+    @property
+    def samples(self) -> int:
+        """How many of those there are."""
 
 
 class Probe(Protocol):
@@ -49,6 +82,22 @@ class Look(Protocol):
 
     def __call__(self, samples: int | None, turn: int, rows: Sequence[int] | None = None) -> Probe:
         """What was seen."""
+
+
+class Owned(Protocol):
+    """A parameter and its modality (``cal.model.encoders``)."""
+
+    @property
+    def parameter(self) -> Tensor:
+        """With its gradient."""
+
+    @property
+    def modality(self) -> int | None:
+        """None: all of them, on axis 1 of [R, M, ...]."""
+
+    @property
+    def replicated(self) -> bool:
+        """Whether axis 0 is R."""
 
 
 Mean = Callable[[Tensor], Tensor]
@@ -79,9 +128,24 @@ class Joint:
     def observe(self, step: int, steps: int, look: Look, mean: Mean) -> None:
         """Moment 1, before the batch of ``step``: look at the probe, update own state."""
 
+    def objective(self, batch: Batch, step: int, steps: int, mean: Mean) -> Tensor:
+        """Moment 2: what is minimised [R], nats."""
+        outputs = batch.outputs
+        loss = cross_entropies(outputs.fused, outputs.unimodal, batch.labels).sum(-1)
+        return loss + self.loss_term(outputs.kl, step, steps)
+
     def loss_term(self, kl_RM: Tensor, step: int, steps: int) -> Tensor:
-        """Moment 2: an added term of the loss [R], nats."""
+        """Of the objective, beside the cross-entropies [R], nats."""
         return kl_RM.sum(-1)
+
+    def backward(self, loss: Tensor, owners: Mapping[str, Owned]) -> None:
+        """From the objective [R] to the gradient of every parameter; ``owners``: those that belong
+        to modalities, by name.
+        """
+        loss.sum().backward()
+
+    def epoch_ended(self) -> None:
+        """After the last step of an epoch."""
 
     def scale(self, batch: Batch, mean: Mean) -> Tensor:
         """Moment 3, after backward: k [R, M] on what each modality's encoder is updated by."""

@@ -108,6 +108,31 @@ class ViewMLP(Encoders):
         return features
 
 
+class ViewLinear(Encoders):
+    """One linear layer per modality, as published for TMC on Handwritten; heads are linear too, so
+    a width of K and more (and ``d_z``) gives every linear map from a view to its logits.
+    """
+
+    def __init__(
+        self, dims: Sequence[int], *, width: int, draws: Sequence[torch.Generator]
+    ) -> None:
+        """``dims``: D of each modality."""
+        super().__init__()
+        self.width = width
+        self.first = nn.ParameterList([uniform((dim, width), dim, draws) for dim in dims])
+        self.bias = nn.Parameter(torch.stack([uniform((1, width), dim, draws) for dim in dims], 1))
+
+    def owned(self) -> list[Owned]:
+        """The weights by modality, the biases on their axis M."""
+        first = [Owned(weight, m) for m, weight in enumerate(self.first)]
+        return [*first, Owned(self.bias, None)]
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """M tensors [R, B, D_m] -> h [R, M, B, H]."""
+        products = [torch.bmm(x, weight) for x, weight in zip(inputs, self.first, strict=True)]
+        return torch.stack(products, 1) + self.bias
+
+
 class ModuleEncoders(Encoders):
     """Ordinary modules, one per modality, each [B, ...] -> [B, H]; R = 1."""
 

@@ -12,9 +12,17 @@ from torch import Tensor, nn
 
 from cal import config
 from cal.model.cnn import ViewCNN
-from cal.model.encoders import Encoders, ModuleEncoders, Owned, ViewMLP, resnet18
+from cal.model.encoders import (
+    Encoders,
+    ModuleEncoders,
+    Owned,
+    ViewLinear,
+    ViewMLP,
+    resnet18,
+)
 from cal.model.fusion import Fusion, LinearFusion, MLPFusion
 from cal.model.initial import uniform
+from cal.model.late import LateFusion
 from cal.rng import generators
 
 
@@ -56,8 +64,10 @@ class Network(nn.Module):
         self.encoders = encoders
         self.slot = slot
         self.fusion = fusion
-        self.head_weight = nn.Parameter(head_weight)
-        self.head_bias = nn.Parameter(head_bias)
+        # A late fusion has the heads' own parameters.
+        late = fusion if isinstance(fusion, LateFusion) else None
+        self.head_weight = nn.Parameter(head_weight) if late is None else late.weight
+        self.head_bias = nn.Parameter(head_bias) if late is None else late.bias
 
     def owned(self) -> list[Owned]:
         """What k scales: the encoders and the slot's layers, never heads or fusion."""
@@ -103,6 +113,8 @@ def build_encoders(
     draws = generators(seeds, "encoders")
     if model.encoder == "mlp":
         return ViewMLP([shape[0] for shape in shapes], hidden=model.hidden, draws=draws)
+    if model.encoder == "linear":
+        return ViewLinear([shape[0] for shape in shapes], width=model.hidden[-1], draws=draws)
     if model.encoder == "cnn":
         width = model.hidden[-1]
         return ViewCNN(shapes, channels=model.channels, width=width, draws=draws)
@@ -131,18 +143,17 @@ def build(
     if getattr(slot, "stochastic", False):
         mean["variance_weight"] = uniform((m, h, z), h, generators(seeds, "variance"))
     draws = generators(seeds, "fusion")
+    heads = generators(seeds, "heads")
+    weight, bias = uniform((m, z, classes), z, heads), uniform((m, 1, classes), z, heads)
     fusion: Fusion
     if model.fusion == "linear":
         fusion = LinearFusion(modalities=m, latent=z, classes=classes, draws=draws)
-    else:
+    elif model.fusion == "mlp":
         fusion = MLPFusion(
             modalities=m, latent=z, hidden=model.fusion_hidden, classes=classes, draws=draws
         )
-    heads = generators(seeds, "heads")
+    else:
+        fusion = LateFusion(model.fusion, weight=weight, bias=bias)
     return Network(
-        encoders=encoders,
-        slot=slot(**mean),
-        fusion=fusion,
-        head_weight=uniform((m, z, classes), z, heads),
-        head_bias=uniform((m, 1, classes), z, heads),
+        encoders=encoders, slot=slot(**mean), fusion=fusion, head_weight=weight, head_bias=bias
     )

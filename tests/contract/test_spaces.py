@@ -9,7 +9,7 @@ from optuna.distributions import FloatDistribution, IntDistribution, json_to_dis
 from optuna.distributions import distribution_to_json as as_json
 
 from cal.config import CONFIGS as FOLDER_OF_CONFIGS
-from cal.config import Config, ConfigError, merge, parse, read_yaml
+from cal.config import FUSIONS, Config, ConfigError, merge, parse, read_yaml
 from cal.effective import effective, run_hash
 from search_spaces.asking import Search
 from search_spaces.branches import completed, reached, settings_for
@@ -145,6 +145,8 @@ def base(name: str, over: Mapping[str, Any] | None = None) -> Config:
 def config_of(dimension: Dimension) -> Config:
     """A packaged configuration on which the dimension's ``when`` can be made to hold."""
     first = {p: w[0] if isinstance(w, tuple) else w for p, w in dimension.when.items()}
+    if first.get("method") in FUSIONS:
+        first["model.fusion"] = FUSIONS[first["method"]]
     for name in CONFIGS:
         try:
             config = laid(base(name), first)

@@ -22,6 +22,11 @@ ADAM: dict[str, Any] = {"optim": {"name": "adam", "lr": 1e-3}}
 RUNS: dict[str, dict[str, Any]] = {
     "joint": {"method": "joint", "gamma": 0},
     "ogm_ge": {"method": "ogm_ge", "gamma": 0},
+    "pmr": {"method": "pmr"},
+    "mmpareto": {"method": "mmpareto"},
+    "arl": {"method": "arl"},
+    "qmf": {"method": "qmf", "model": {"fusion": "energy"}},
+    "tmc": {"method": "tmc", "model": {"fusion": "evidence"}},
     "cal": {"method": "cal"},
     "cal_adam": {"method": "cal", **ADAM},
     "cal_mlp_fusion": {"method": "cal", "model": {"fusion": "mlp"}},

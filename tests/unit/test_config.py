@@ -35,7 +35,8 @@ def fault(tree: dict[str, Any]) -> str:
         (["train.qqq=1"], "train.qqq: unknown field; allowed: epochs, batch, validate_every"),
         (
             ["method=join"],
-            "method: given 'join'; allowed: joint, ogm_ge, cal; did you mean joint?",
+            "method: given 'join'; allowed: joint, ogm_ge, pmr, mmpareto, arl, qmf, tmc, cal; "
+            "did you mean joint?",
         ),
         (
             ["cal.bottleneck.schedule=linar"],

@@ -7,7 +7,7 @@ import pytest
 
 from cal import effective as module
 from cal.config import Config, flatten, merge, parse
-from cal.effective import canonical, code_version, effective, run_hash
+from cal.effective import BASELINES, canonical, code_version, effective, run_hash
 
 OFF = {"enabled": False}
 KEYPAD = {"data": {"name": "keypad"}, "model": {"encoder": "cnn"}}
@@ -61,7 +61,12 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
         cal(bottleneck={"schedule": "constant", "warmup": 0.9}),
         cal(bottleneck={"schedule": "constant"}),
     ),
-    ({"ogm_ge": {"alpha": 3}}, {"ogm_ge": None}),
+    *[({name: {}}, {name: None}) for name in BASELINES],
+    ({"ogm_ge": {"alpha": 3}, "pmr": {"momentum": 0}, "tmc": {"annealing": 9}}, {}),
+    (
+        {"method": "arl", "arl": {"as_released": True, "temperature": 3}},
+        {"method": "arl", "arl": {"as_released": True}},
+    ),
     ({"method": "joint", **cal(acceleration={"alpha": 3})}, {"method": "joint"}),
     ({"data": {"snr_db": 3, "image_sigma": 2, "corrupt_sigma": 9}}, {}),
     ({"model": {"channels": [3], "fusion_hidden": 3}}, {}),
@@ -134,6 +139,22 @@ CHANGES: list[dict[str, Any]] = [
     merge(KEYPAD, {"evaluate": {"audio_snr_db": [0]}}),
     {"method": "ogm_ge", "ogm_ge": {"alpha": 0.1}},
     {"method": "ogm_ge", "ogm_ge": {"noise": False}},
+    {"method": "pmr"},
+    {"method": "pmr", "pmr": {"alpha": 2}},
+    {"method": "pmr", "pmr": {"momentum": 0}},
+    {"method": "mmpareto"},
+    {"method": "mmpareto", "mmpareto": {"scale": 1}},
+    {"method": "arl"},
+    {"method": "arl", "arl": {"temperature": 4}},
+    {"method": "arl", "arl": {"unimodal": 1}},
+    {"method": "arl", "arl": {"start": 0}},
+    {"method": "arl", "arl": {"as_released": True}},
+    *[{"model": {"fusion": v}} for v in ("average", "energy", "evidence")],
+    {"method": "qmf", "model": {"fusion": "energy"}},
+    {"method": "qmf", "model": {"fusion": "energy"}, "qmf": {"rank": 1}},
+    {"method": "qmf", "model": {"fusion": "energy"}, "qmf": {"margin": True}},
+    {"method": "tmc", "model": {"fusion": "evidence"}},
+    {"method": "tmc", "model": {"fusion": "evidence"}, "tmc": {"annealing": 5}},
 ]
 
 

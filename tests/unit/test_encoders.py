@@ -13,7 +13,7 @@ from cal.rng import derived_seed, generators
 
 VIEWS = ((5,), (3,))
 IMAGES = ((1, 32, 20), (1, 8, 8))
-SHAPES = {"mlp": VIEWS, "cnn": IMAGES, "resnet18": ((1, 32, 32), (1, 32, 32))}
+SHAPES = {"mlp": VIEWS, "linear": VIEWS, "cnn": IMAGES, "resnet18": ((1, 32, 32), (1, 32, 32))}
 SEEDS = (4, 0, 9)
 
 
