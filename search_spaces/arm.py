@@ -7,7 +7,6 @@ It decides by ``stopping`` and ``racing`` and keeps everything in the ``Study``;
 """
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from search_spaces import racing, stopping, trials
 from search_spaces.fields import laid
 from search_spaces.fronts import beaten, front
 from search_spaces.objectives import Objective, Scores, guesses, intermediate, scalar, scores_of
-from search_spaces.stopping import Scheduler
+from search_spaces.stopping import Rung, Scheduler
 from search_spaces.storage import Stored, Study
 from search_spaces.trials import SeedRun, Trial
 
@@ -50,8 +49,7 @@ class Arm:
         self._scores: dict[int, list[Scores]] = {}  # of trials with a finished seed, by seed
         self._race = racing.Race()  # of their scalars
         self._effects = {o.name: racing.Effects() for o in self.rules.objectives}  # of the seeds
-        self._rungs: dict[tuple[int, int], dict[str, list[float]]] = {}
-        """Bracket, rung -> hash of a first run that came there -> its values up to it."""
+        self._rungs: dict[tuple[int, int], Rung] = {}  # by bracket and epoch, of first runs
 
     @property
     def left(self) -> int:
@@ -133,8 +131,8 @@ class Arm:
         """Note a first run at its rung, for those that come there later."""
         number, scheduler = run.trial.number, self.rules.scheduler
         if run is run.trial.runs[0] and epoch in scheduler.rungs(number):
-            there = self._rungs.setdefault((scheduler.bracket(number), epoch), {})
-            there[run.hash] = run.values(epoch)
+            there = self._rungs.setdefault((scheduler.bracket(number), epoch), Rung())
+            there.put(run.hash, run.values(epoch))
 
     def judge(self, runs: Iterable[SeedRun]) -> list[SeedRun]:
         """Runs of one pack that pause at their rungs: those that were stopped; the others are
@@ -151,17 +149,16 @@ class Arm:
         return stopped
 
     def _judged(self, batch: Sequence[SeedRun], rung: int, bracket: int) -> list[SeedRun]:
-        inside = {run.hash: run.values(rung) for run in batch}
-        known = self._rungs.get((bracket, rung), {})
-        before = [line for key, line in known.items() if key not in inside]
-        alive = stopping.survivors(self.rules.scheduler.name, inside, before)
+        values = {run.hash: run.values(rung)[-1] for run in batch}
+        there = self._rungs.setdefault((bracket, rung), Rung())
+        for run in batch:
+            there.put(run.hash, run.values(rung))  # without a value at the rung it is not there yet
+        alive = stopping.survivors(self.rules.scheduler.name, values, there)
         kept = [run for run in batch if run.trial.origin == DEFAULT]  # what all is held to
-        alive |= {run.hash for run in kept if math.isfinite(inside[run.hash][-1])}
-        last = [line[-1] for line in (*before, *inside.values())]
-        there = sorted(-value for value in last if math.isfinite(value))
+        alive |= {run.hash for run in kept if math.isfinite(values[run.hash])}
         stopped = []
         for run in batch:
-            number, value = run.trial.number, inside[run.hash][-1]
+            number, value = run.trial.number, values[run.hash]
             if math.isfinite(value):
                 self.study.report(number, rung, value)
             if run.hash in alive:
@@ -169,8 +166,7 @@ class Arm:
                 run.until, run.status = self._next_rung(run.trial, rung), "ready"
             else:
                 run.status = "stopped"
-                place = f"{bisect_left(there, -value) + 1} of {len(there)} there"
-                place = place if math.isfinite(value) else "no number there"
+                place = there.place(value) if math.isfinite(value) else "no number there"
                 self._end(run.trial, "stopped", f"stopped at epoch {rung}: {place}")
                 stopped.append(run)
         return stopped

@@ -6,7 +6,8 @@ order within a pack decides nothing. Ray Tune's and Optuna's rules see one run a
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,32 +74,48 @@ class Scheduler:
         return max(1, round(epoch / self.every)) * self.every
 
 
-def survivors(
-    name: Name, batch: Mapping[str, Sequence[float]], before: Sequence[Sequence[float]]
-) -> set[str]:
-    """Who of a batch goes on. ``batch``, ``before``: each run's values up to this rung, the last
-    one at it; more is better. A value that is no number never goes on.
+class Rung:
+    """Who came to one rung, each with its values up to it; more is better. Kept in order, so that
+    one more costs the same however many there are.
     """
-    alive = {key: line for key, line in batch.items() if line and math.isfinite(line[-1])}
+
+    def __init__(self) -> None:
+        self.lines: dict[str, Sequence[float]] = {}
+        self._values: list[float] = []  # the last ones that are numbers, ascending
+
+    def put(self, key: str, line: Sequence[float]) -> None:
+        """A run came here, or is told again."""
+        old = self.lines.get(key, ())
+        if old and math.isfinite(old[-1]):
+            del self._values[bisect_left(self._values, old[-1])]
+        self.lines[key] = line
+        if line and math.isfinite(line[-1]):
+            insort(self._values, line[-1])
+
+    def place(self, value: float) -> str:
+        """In words: its place among the numbers here, 1 the best."""
+        here = len(self._values)
+        return f"{here - bisect_right(self._values, value) + 1} of {here} there"
+
+    @property
+    def cut(self) -> float:
+        """The least value of the better half, which goes on."""
+        return self._values[-math.ceil(len(self._values) / ETA)] if self._values else math.inf
+
+
+def survivors(name: Name, batch: Iterable[str], rung: Rung) -> set[str]:
+    """Who of a batch, whose runs are at the rung, goes on. A value that is no number never does."""
+    lines = {key: rung.lines[key] for key in batch}
+    alive = {key: line for key, line in lines.items() if line and math.isfinite(line[-1])}
     if name == "none":
         return set(alive)
     if name == "median":
-        return {key for key, line in alive.items() if not _below_median(key, line, batch, before)}
-    values = [line[-1] for line in (*before, *alive.values()) if line and math.isfinite(line[-1])]
-    if not values:
-        return set()
-    places = math.ceil(len(values) / ETA)
-    cut = sorted(values, reverse=True)[places - 1]
-    return {key for key, line in alive.items() if line[-1] >= cut}
+        return {key for key, line in alive.items() if not _below_median(key, line, rung)}
+    return {key for key, line in alive.items() if line[-1] >= rung.cut}
 
 
-def _below_median(
-    key: str,
-    line: Sequence[float],
-    batch: Mapping[str, Sequence[float]],
-    before: Sequence[Sequence[float]],
-) -> bool:
-    others = [*before, *(other for name, other in batch.items() if name != key)]
+def _below_median(key: str, line: Sequence[float], rung: Rung) -> bool:
+    others = [other for name, other in rung.lines.items() if name != key]
     means = [statistics.fmean(other) for other in others if other]
     means = [mean for mean in means if math.isfinite(mean)]
     return len(means) >= LEAST and max(line) < statistics.median(means)

@@ -6,12 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_spaces.stopping import NAMES, Name, Scheduler, survivors
+from search_spaces.stopping import NAMES, Name, Rung, Scheduler
+from search_spaces.stopping import survivors as at_rung
 
 VALUES = st.floats(0, 1).map(lambda value: round(value, 2))
 LINES = st.lists(VALUES, min_size=1, max_size=3)
 BATCHES = st.dictionaries(st.sampled_from("abcdefghij"), LINES, min_size=1)
 RULES = [name for name in NAMES if name != "none"]
+
+
+def survivors(name: Name, batch: dict[str, list[float]], before: list[list[float]]) -> set[str]:
+    """Of a batch that comes where others came before."""
+    rung = Rung()
+    for i, line in enumerate(before):
+        rung.put(f"before {i}", line)
+    for key, line in batch.items():
+        rung.put(key, [0.0])  # what is told again counts once
+        rung.put(key, line)
+    return at_rung(name, batch, rung)
 
 
 def names(count: int) -> dict[str, list[float]]:
@@ -56,6 +68,13 @@ def test_median_stopping_by_hand() -> None:
 def test_median_waits_for_three() -> None:
     assert survivors("median", {"x": [0.0]}, [[0.9], [0.9]]) == {"x"}
     assert survivors("median", {"x": [0.0]}, [[0.9], [0.9], [0.9]]) == set()
+
+
+def test_the_place_of_a_value_in_words() -> None:
+    rung = Rung()
+    for key, value in {"a": 0.5, "b": 0.7, "c": 0.5, "d": math.nan}.items():
+        rung.put(key, [value])
+    assert [rung.place(v) for v in (0.7, 0.5)] == ["1 of 3 there", "2 of 3 there"]
 
 
 @given(batch=BATCHES)
