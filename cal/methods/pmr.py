@@ -6,8 +6,7 @@ softmax similarity and rho_m = s_m / mean of the others' (for M = 2 the paper's 
 modality has beta_m = clip(1 / rho_m - 1, 0, 1) > 0, and L += alpha sum_m beta_m CE(similarities).
 
 Deviations: class means are gathered while the epoch trains, not by a pass over a part of the data;
-the entropy penalty on the leading modality in the first epochs is left out. The first epoch has no
-prototypes, and a class that was never met has none.
+the leading modality's entropy penalty of the first epochs is left out. The first epoch has none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,15 +18,16 @@ from torch.nn import functional
 
 from cal.config import Config
 from cal.methods.joint import Batch, Joint, Mean
-from cal.methods.sections import column
+from cal.methods.sections import column, of_rows, rows_of
 
 FAR = 1e4  # distance to a prototype that there is not
 
 
 def similarities(z: Tensor, prototypes: Tensor) -> Tensor:
     """-distance [R, M, B, K] of z [R, M, B, Z] to prototypes [R, M, K, Z]; NaN: there is none."""
-    apart = (z[:, :, :, None] - prototypes[:, :, None]).square().sum(-1)
-    return -(apart + 1e-12).sqrt().nan_to_num(nan=FAR)
+    missing = prototypes[:, :, None, :, 0].isnan()
+    apart = (z[:, :, :, None] - prototypes.nan_to_num()[:, :, None]).square().sum(-1)
+    return -(apart + 1e-12).sqrt().masked_fill(missing, FAR)
 
 
 def lagging(scores_RM: Tensor) -> Tensor:
@@ -66,10 +66,9 @@ class Pmr(Joint):
         """New prototypes; 0 / 0 is none."""
         means = (self._sums / self._counts[:, None, :, None]).cpu()
         if len(self.prototypes):
-            keep = self.momentum.view(-1, 1, 1, 1)
-            mixed = keep * self.prototypes + (1 - keep) * means
-            known = torch.where(means.isnan(), self.prototypes, means)
-            means = torch.where(mixed.isnan(), known, mixed)
+            keep, old = self.momentum.view(-1, 1, 1, 1), self.prototypes
+            means = torch.where(means.isnan(), old, means)
+            means = keep * torch.where(old.isnan(), means, old) + (1 - keep) * means
         self.prototypes = means
         self._sums = self._counts = torch.zeros(())
 
@@ -79,9 +78,8 @@ class Pmr(Joint):
 
     def states(self) -> list[dict[str, Any]]:
         """The prototypes, between epochs."""
-        return [{"prototypes": row.clone()} for row in self.prototypes] or super().states()
+        return rows_of("prototypes", self.prototypes, replicas=self.replicas)
 
     def load_states(self, states: Sequence[Mapping[str, Any]]) -> None:
         """Of the same epoch."""
-        if all("prototypes" in state for state in states):
-            self.prototypes = torch.stack([state["prototypes"] for state in states])
+        self.prototypes = of_rows("prototypes", states)

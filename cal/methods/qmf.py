@@ -18,7 +18,7 @@ from torch import Tensor
 
 from cal.config import Config
 from cal.methods.joint import Batch, Joint, Mean
-from cal.methods.sections import column
+from cal.methods.sections import column, of_rows, rows_of
 
 TEN = 10.0  # what energies are divided by, as in cal.model.late
 
@@ -73,9 +73,8 @@ class Qmf(Joint):
 
     def states(self) -> list[dict[str, Any]]:
         """The history."""
-        return [{"history": row.cpu().clone()} for row in self.history] or super().states()
+        return rows_of("history", self.history, replicas=self.replicas)
 
     def load_states(self, states: Sequence[Mapping[str, Any]]) -> None:
         """Of the same epoch."""
-        if all("history" in state for state in states):
-            self.history = torch.stack([state["history"] for state in states]).to(self.device)
+        self.history = of_rows("history", states).to(self.device)

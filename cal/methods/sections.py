@@ -1,6 +1,6 @@
-"""The section of a method in the configurations of a pack."""
+"""What methods share: their section in the configurations of a pack, a tensor in their states."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,3 +20,15 @@ def sections(configs: Sequence[Config], name: str) -> list[Any]:
 def column(configs: Sequence[Config], name: str, field: str) -> Tensor:
     """A number of each replica's section [R]."""
     return torch.tensor([float(getattr(s, field)) for s in sections(configs, name)])
+
+
+def rows_of(name: str, values: Tensor, *, replicas: int) -> list[dict[str, Any]]:
+    """A state for each replica of values [R, ...], without any where there are none yet."""
+    rows: list[dict[str, Any]] = [{name: row.cpu().clone()} for row in values]
+    return rows or [{} for _ in range(replicas)]
+
+
+def of_rows(name: str, states: Sequence[Mapping[str, Any]]) -> Tensor:
+    """The values [R, ...] of states of one epoch; empty where they had none."""
+    found = [state[name] for state in states if name in state]
+    return torch.stack(found) if found else torch.zeros(0)

@@ -61,8 +61,12 @@ def test_pmr_helps_whoever_lags() -> None:
 
 def test_pmr_similarities_are_negative_distances() -> None:
     prototypes = torch.tensor([[[[3.0, 4.0], [0.0, 0.0], [math.nan, math.nan]]]])
-    found = pmr.similarities(torch.zeros(1, 1, 1, 2), prototypes)
+    z = torch.zeros(1, 1, 1, 2, requires_grad=True)
+    found = pmr.similarities(z, prototypes)
     assert found.flatten().tolist() == pytest.approx([-5, 0, -pmr.FAR], abs=1e-5)
+    found.sum().backward()
+    assert z.grad is not None
+    assert z.grad.flatten().tolist() == pytest.approx([0.6, 0.8]), "none of what there is not"
 
 
 def test_pmr_prototypes_are_class_means_with_a_memory() -> None:
