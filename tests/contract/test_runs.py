@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cal.config import Config, merge, parse
+from cal.config import FUSIONS, Config, merge, parse
 from cal.methods import METHODS
 from cal.records import Epoch, Record, Result
 from cal.running import Job, resumable
@@ -34,7 +34,10 @@ def bottled(**fields: object) -> dict[str, Any]:
     return {"method": "cal", "cal": {"bottleneck": fields}}
 
 
-VARIANTS: dict[str, dict[str, Any]] = {name: {"method": name} for name in METHODS} | {
+FUSED = {name: {"model": {"fusion": fusion}} for name, fusion in FUSIONS.items()}
+VARIANTS: dict[str, dict[str, Any]] = {
+    name: {"method": name, **FUSED.get(name, {})} for name in METHODS
+} | {
     "joint-adam": {"method": "joint", **ADAM},
     "ogm_ge-adam": {"method": "ogm_ge", **ADAM},
     "cal-adam": {"method": "cal", **ADAM},
@@ -48,6 +51,8 @@ VARIANTS: dict[str, dict[str, Any]] = {name: {"method": name} for name in METHOD
     "cyclical-linear": bottled(schedule="cyclical", cycles=2, asymmetry="linear"),
     "aib-reversed": bottled(asymmetry="reversed"),
     "mlp-fusion": {"method": "cal", "model": {"fusion": "mlp"}},
+    "linear": {"method": "cal", "model": {"encoder": "linear"}},
+    "late": {"method": "cal", "model": {"fusion": "average"}},
     "gamma": {"method": "cal", "gamma": 0.3},
 }
 """Everything that keeps state of its own, or takes another way through the code."""

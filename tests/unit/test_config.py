@@ -61,7 +61,7 @@ def fault(tree: dict[str, Any]) -> str:
         ),
         (
             ["model.encoder=cnn"],
-            "model.encoder: given 'cnn'; allowed for data.name=handwritten: mlp",
+            "model.encoder: given 'cnn'; allowed for data.name=handwritten: mlp or linear",
         ),
         (["cal=null"], "cal: given null; method=cal needs this section"),
     ],

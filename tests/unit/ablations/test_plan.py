@@ -109,5 +109,5 @@ def test_a_fault_of_the_study_is_named(fault: str, tmp_path: Path) -> None:
 
 
 def test_an_unknown_study_names_what_there_is() -> None:
-    with pytest.raises(ConfigError, match="--config: given defalt; allowed: a YAML file, or def"):
+    with pytest.raises(ConfigError, match="--config: given defalt; allowed: a YAML file, or bas"):
         read_study("defalt")
