@@ -10,7 +10,7 @@ from optuna.distributions import distribution_to_json as as_json
 
 from cal.config import CONFIGS as FOLDER_OF_CONFIGS
 from cal.config import FUSIONS, Config, ConfigError, merge, parse, read_yaml
-from cal.effective import effective, run_hash
+from cal.effective import BASELINES, effective, run_hash
 from search_spaces.asking import Search
 from search_spaces.branches import completed, reached, settings_for
 from search_spaces.convert import decoded, dimension_of, distribution_of, encoded, suggested, told
@@ -170,7 +170,7 @@ def test_a_packaged_space_explains_itself(name: str) -> None:
 OTHERS: tuple[dict[str, Any], ...] = (
     {},
     {"optim": {"name": "adam", "lr": 0.001}},
-    {"method": "ogm_ge"},
+    *({"method": m, "model": {"fusion": FUSIONS.get(m, "linear")}} for m in BASELINES),
 )
 LABELS = ("scientific", "nuisance", "fixed")
 OFF = [("cal.acceleration.alpha", 0)]  # the neutral element, written in another way

@@ -206,6 +206,8 @@ ARMS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "cal": ({}, [*RATES, *BETA, ALPHA, TAU]),
     "joint": ({"method": "joint"}, RATES),
     "ogm_ge": ({"method": "ogm_ge"}, [*RATES, "ogm_ge.alpha"]),
+    "arl": ({"method": "arl"}, [*RATES, "arl.temperature", "arl.unimodal"]),
+    "tmc": ({"method": "tmc", "model": {"fusion": "evidence"}}, [*RATES, "tmc.annealing"]),
     "without bottleneck": ({"cal": {"bottleneck": OFF}}, [*RATES, ALPHA, TAU]),
     "symmetric": ({"cal": {"contribution": OFF}}, [*RATES, *BETA, ALPHA]),
     "bottleneck alone": ({"cal": {"contribution": OFF, "acceleration": OFF}}, [*RATES, *BETA]),
