@@ -46,7 +46,7 @@ def gradient_noise(
             continue
         shape = grad.shape[1:] if owner.replicated else grad.shape
         noise = torch.stack([torch.randn(shape, generator=draw) for draw in draws])
-        own = 0 if not owner.replicated else 2 if owner.modality is None else 1  # leading axes
+        own = owner.leading
         # One row a replica and modality: a sum over several axes would depend on R.
         std = grad.flatten(own).std(-1, correction=0)
         scale = std.view(*std.shape, *[1] * (grad.dim() - own))

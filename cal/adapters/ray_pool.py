@@ -96,11 +96,11 @@ class Pool:
 
     def close(self) -> None:
         """End the workers' tasks. Whatever they have not said is in checkpoints."""
-        for stream in self._units:
-            if self._workers is None:
-                ray.cancel(stream, force=True)
         if self._workers is not None:
             self._workers.close()
+        else:
+            for stream in self._units:
+                ray.cancel(stream, force=True)
         self._units.clear()
 
     def _begin(self, jobs: Sequence[Job], *, attempt: int = 1) -> None:

@@ -10,14 +10,9 @@ from torch import Tensor
 from cal.methods.joint import Owned
 
 
-def _leading(owner: Owned) -> int:
-    """How many of its axes are R and M."""
-    return 0 if not owner.replicated else 2 if owner.modality is None else 1
-
-
 def sums(tensor: Tensor, owner: Owned) -> Tensor:
     """Over a parameter's own axes [R, 1 or M], in float64: their order depends on R."""
-    flat = tensor.double().reshape(*tensor.shape[: _leading(owner)], -1).sum(-1)
+    flat = tensor.double().reshape(*tensor.shape[: owner.leading], -1).sum(-1)
     return flat.reshape(flat.shape[0] if owner.replicated else 1, -1)
 
 
@@ -34,5 +29,5 @@ def shaped(values: Tensor, owner: Owned) -> Tensor:
     """Values [R, 1 or M] with axes that broadcast over the parameter; of [R, M] its modality's."""
     if owner.modality is not None and values.shape[1] > 1:
         values = values[:, owner.modality : owner.modality + 1]
-    lead = values.shape if _leading(owner) == 2 else values.shape[: _leading(owner)]
+    lead = values.shape if owner.leading == 2 else values.shape[: owner.leading]
     return values.reshape(*lead, *[1] * (owner.parameter.dim() - len(lead)))

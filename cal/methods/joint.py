@@ -99,6 +99,10 @@ class Owned(Protocol):
     def replicated(self) -> bool:
         """Whether axis 0 is R."""
 
+    @property
+    def leading(self) -> int:
+        """How many of its axes are R and M."""
+
 
 Mean = Callable[[Tensor], Tensor]
 """The mean of a tensor over data-parallel workers."""

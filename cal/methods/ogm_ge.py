@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cal.config import Config
 from cal.methods.joint import Batch, Joint, Mean
+from cal.methods.sections import column, sections
 
 
 def coefficients(scores_RM: Tensor, *, alpha: Tensor) -> Tensor:
@@ -33,11 +34,8 @@ class OgmGe(Joint):
     def __init__(self, configs: Sequence[Config]) -> None:
         """Raises ``ValueError`` unless every configuration has its ``ogm_ge`` section."""
         super().__init__(configs)
-        sections = [c.ogm_ge for c in configs if c.ogm_ge is not None]
-        if len(sections) != len(configs):
-            raise ValueError("ogm_ge: given null; method=ogm_ge needs this section")
-        self.alpha = torch.tensor([section.alpha for section in sections])
-        self.noise = sections[0].noise
+        self.alpha = column(configs, "ogm_ge", "alpha")
+        self.noise = sections(configs, "ogm_ge")[0].noise
         self._total = torch.zeros(self.replicas, self.modalities)
         self._calls = 0
 

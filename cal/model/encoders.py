@@ -28,6 +28,11 @@ class Owned:
     modality: int | None
     replicated: bool = True
 
+    @property
+    def leading(self) -> int:
+        """How many of the parameter's axes are R and M."""
+        return 0 if not self.replicated else 2 if self.modality is None else 1
+
 
 class Encoders(nn.Module):
     """What every kind of encoders offers."""
