@@ -12,7 +12,7 @@ from ablations.plan import Plan
 from cal import footprint
 from cal.allocator import keep_freed_memory
 from cal.config import Config
-from cal.data import ids_of
+from cal.data.loading import ids_of
 from cal.footprint import Size
 from cal.packed import alone
 from cal.runs import Run

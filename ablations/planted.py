@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cal.data import Condition, conditions
+from cal.data.corruptions import Condition, conditions
 from cal.evaluate import calibration_error, macro_f1, robust_metrics
 from cal.records import Epoch, Failure, Predictions, Record, Result
 from cal.runs import Run

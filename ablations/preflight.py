@@ -13,7 +13,7 @@ import torch
 from ablations.plan import Arm, Plan
 from cal import config as fields
 from cal.config import Config, ConfigError, Contribution, merge, parse
-from cal.data import ids_of
+from cal.data.loading import ids_of
 from cal.effective import effective
 from cal.mechanisms.bottleneck import Bottleneck
 from cal.packed import Shape, alone, packs, shape

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from cal import rng
 from cal.config import Bottleneck, Config, Contribution
-from cal.data import Parts
+from cal.data.parts import Parts
 from cal.mechanisms import coalitions
 from cal.mechanisms.bottleneck import LOG_VARIANCE, LOG_VARIANCE_BIAS
 from cal.model.cnn import conv_strides, pooled_grid

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from cal.config import Config, merge, parse
-from cal.data import Part, Parts
+from cal.data.parts import Part, Parts
 
 REGIMES: dict[str, dict[str, Any]] = {
     "hw20": {"gamma": 1, "data": {"labels_per_class": 20}},

@@ -25,7 +25,7 @@ from benchmarks.regret_points import drawn
 from benchmarks.timing import Step, Timing, interleaved, plain, ratio, stepper
 from cal.allocator import keep_freed_memory
 from cal.config import Config, merge, parse
-from cal.data import load
+from cal.data.loading import load
 from cal.trainer import Trainer
 from search_spaces.fields import tree_of
 from search_spaces.space import read_space

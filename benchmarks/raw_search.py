@@ -24,7 +24,7 @@ from ray.tune.search.optuna import OptunaSearch
 from benchmarks.bare import Loop
 from benchmarks.command import search
 from cal.config import CONFIGS, parse, read_yaml
-from cal.data import load
+from cal.data.loading import load
 from search_spaces.convert import suggested
 from search_spaces.fields import laid
 from search_spaces.space import read_space

@@ -27,7 +27,8 @@ from torch import Tensor  # noqa: E402
 from benchmarks.bare import Loop  # noqa: E402
 from benchmarks.cases import REGIMES, regime  # noqa: E402
 from benchmarks.command import full  # noqa: E402
-from cal.data import conditions, corrupt, load  # noqa: E402
+from cal.data.corruptions import conditions, corrupt  # noqa: E402
+from cal.data.loading import load  # noqa: E402
 
 PLACES = 2  # runs at a time
 RUNS, REUSED_RUNS, NEW_RUNS = 96, 48, 24  # of our study, and of Tune's

@@ -3,13 +3,15 @@
 Legend: R replicas, M modalities, B samples, Z latent features, K classes, S coalitions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from cal.data import Part
+from cal.data import lazy
+from cal.data.lazy import Lazy
+from cal.data.parts import Part
 from cal.model.fusion import Fusion
 from cal.model.network import Outputs
 from cal.model.rows import ALL, Rows, indexed
@@ -60,6 +62,21 @@ class BatchView:
             return self.fusion.alone(self.outputs.z.detach())
 
 
+def joined(views: Sequence[BatchView]) -> BatchView:
+    """The parts of one batch as one, without gradient; one part as it is."""
+    if len(views) == 1:
+        return views[0]
+    first = views[0]
+    outputs = Outputs(
+        z=torch.cat([v.outputs.z.detach() for v in views], 2),
+        fused=torch.cat([v.outputs.fused.detach() for v in views], 1),
+        unimodal=torch.cat([v.outputs.unimodal.detach() for v in views], 2),
+        kl=torch.stack([v.outputs.kl.detach() for v in views]).mean(0),
+    )
+    labels, index = (torch.cat([getattr(v, n) for v in views], 1) for n in ("labels", "index"))
+    return BatchView(first.fusion, outputs, labels, index, first.samples)
+
+
 @dataclass(frozen=True)
 class Stacked:
     """One part of the data, replicas stacked: inputs M x [R, N, ...], labels [R, N]."""
@@ -70,9 +87,14 @@ class Stacked:
     @classmethod
     def of(cls, parts: Sequence[Part], device: torch.device) -> "Stacked":
         """Stack the same part of every replica."""
-        columns = zip(*(part.inputs for part in parts), strict=True)
+        columns = zip(*(part.tensors for part in parts), strict=True)
         inputs = tuple(torch.stack(column).to(device) for column in columns)
         return cls(inputs, torch.stack([part.labels for part in parts]).to(device))
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of one sample of each modality."""
+        return [tuple(x.shape[2:]) for x in self.inputs]
 
     def only(self, rows: Rows) -> "Stacked":
         """Some replicas alone."""
@@ -85,3 +107,67 @@ class Stacked:
             return Stacked(inputs, self.labels[0].index_select(0, index[0])[None])
         rows = torch.arange(len(index), device=index.device)[:, None]
         return Stacked(tuple(x[rows, index] for x in self.inputs), self.labels[rows, index])
+
+    def batches(self, indices: Sequence[Tensor], epoch: int) -> Iterator[tuple[Tensor, "Stacked"]]:
+        """For every index [R, B] itself, on the device, and its samples."""
+        for index in indices:
+            there = index.to(self.labels.device)
+            yield there, self.batch(there)
+
+    def chunks(self, size: int) -> Iterator[list[Tensor]]:
+        """M tensors [R, n, ...] of at most ``size`` samples each, in their order."""
+        for start in range(0, self.labels.shape[1], size):
+            yield [x[:, start : start + size] for x in self.inputs]
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """The same of one run (R = 1) whose data are read when they are asked for."""
+
+    inputs: tuple[Lazy, ...]
+    labels: Tensor  # [1, N]
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Of one sample of each modality."""
+        return [x.shape[1:] for x in self.inputs]
+
+    def batches(self, indices: Sequence[Tensor], epoch: int) -> Iterator[tuple[Tensor, Stacked]]:
+        """For every index [1, B] itself and its samples, augmented; the next are read meanwhile."""
+        device = self.labels.device
+        read = lazy.batches(self.inputs, [i[0] for i in indices], device=device, epoch=epoch)
+        for index, found in zip(indices, read, strict=True):
+            there = index.to(device)
+            labels = self.labels[0].index_select(0, there[0])[None]
+            yield there, Stacked(tuple(x[None] for x in found), labels)
+
+    def chunks(self, size: int) -> Iterator[list[Tensor]]:
+        """M tensors [1, n, ...] of at most ``size`` samples each, in their order, as evaluated."""
+        indices = torch.arange(self.labels.shape[1]).split(size)
+        device = self.labels.device
+        for found in lazy.batches(self.inputs, indices, device=device, epoch=None):
+            yield [x[None] for x in found]
+
+
+def samples_of(parts: Sequence[Part], device: torch.device) -> Stacked | Streamed:
+    """The same part of every replica. Raises ``ValueError`` for several replicas of lazy ones."""
+    if not parts[0].lazies:
+        return Stacked.of(parts, device)
+    if len(parts) != 1:
+        raise ValueError(f"{len(parts)} runs in one pack: prepared data are read for one")
+    return Streamed(parts[0].lazies, parts[0].labels[None].to(device))
+
+
+def in_parts(
+    index: Tensor, batch: Stacked, noise: Tensor | None, *, parts: int
+) -> Iterator[tuple[Tensor, Stacked, Tensor | None]]:
+    """A batch as ``parts`` equal ones: index [R, B], samples, noise [R, M, B, Z]."""
+    if parts == 1:
+        yield index, batch, noise
+        return
+    size = index.shape[1] // parts
+    for start in range(0, parts * size, size):
+        own = slice(start, start + size)
+        inputs = tuple(x[:, own] for x in batch.inputs)
+        eps = None if noise is None else noise[:, :, own]
+        yield index[:, own], Stacked(inputs, batch.labels[:, own]), eps

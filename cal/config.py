@@ -13,49 +13,30 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from cal import own, rules
 from cal.baselines import Arl, MMPareto, OgmGe, Pmr, Qmf, Tmc
+from cal.fields import ConfigError as ConfigError
 from cal.fields import Count, NonNegative, Number, Positive, Section, Unit
+from cal.modalities import Modality
+from cal.rules import LARGE as LARGE
+from cal.source import Data as Data
 
-MODALITIES: dict[str, tuple[str, ...]] = {
-    "handwritten": ("fac", "fou", "kar", "mor", "pix", "zer"),
-    "keypad": ("audio", "image"),
-}
-"""Names of the modalities of each data set, in the order of the axis M."""
-FUSIONS = {"qmf": "energy", "tmc": "evidence"}  # of methods that are a way to fuse
 CONFIGS = Path(__file__).parent / "configs"  # packaged: one file for each data situation
 
 S = TypeVar("S", bound=BaseModel)
 
 
-class ConfigError(ValueError):
-    """Bad input: ``str()`` holds one line per fault (field, what was given, what is allowed)."""
-
-
-class Data(Section):
-    """Which samples. The report part is fixed per data set; the run's seed draws the others."""
-
-    name: Literal["handwritten", "keypad"] = "handwritten"
-    labels_per_class: Count | None = None  # of the training part; null: all that remain
-    probe: Count = 128  # samples on which I(m) and D(m) are measured
-    select: Count = 400  # samples for validation and selection
-    probe_in_training: bool = False  # the control that spends the probe's labels on training
-    corrupt_views: tuple[str, ...] = ()  # handwritten: modalities drowned in noise in every part
-    corrupt_sigma: NonNegative = 4.0  # handwritten: standard deviation, standardised units
-    snr_db: Annotated[
-        float, Number, Field(ge=-40.0, le=40.0)
-    ] = -14.0  # keypad: audio signal to noise, dB
-    image_sigma: NonNegative = 0.5  # keypad: image noise, standard deviation, units of [0, 1]
-
-
 class Model(Section):
     """Encoders -> bottleneck slot -> fusion, and one linear unimodal head per modality."""
 
-    encoder: Literal["mlp", "linear", "cnn", "resnet18"] = "mlp"
+    encoder: Literal["mlp", "linear", "cnn", "resnet18", "resnet50", "resnet152", "own"] = "mlp"
     hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (64, 64)  # mlp, linear
     channels: Annotated[tuple[Count, ...], Field(min_length=1)] = (8, 16)  # cnn: channels by layer
     d_z: Count = 16  # width of each modality's latent z^m
     fusion: Literal["linear", "mlp", "average", "energy", "evidence"] = "linear"  # cal/model/late
     fusion_hidden: Count = 64  # mlp fusion only
+    pretrained: str | None = None  # resnet: imagenet (torchvision), or a file
+    bert: str | None = None  # text: a local folder (transformers)
 
 
 class Contribution(Section):
@@ -130,6 +111,10 @@ class Train(Section):
     epochs: Count = 100
     batch: Count = 64  # the last, incomplete batch of an epoch is dropped
     validate_every: Count = 10  # epochs between validations on the select part
+    precision: Literal["float32", "bfloat16"] = "float32"  # of the network's matrix products
+    accumulate: Count = 1  # parts of a batch that go through the network one after another
+    channels_last: bool = False  # memory layout of images
+    compile: Literal["none", "aot_eager", "inductor"] = "none"  # torch.compile's backend
 
 
 class Evaluate(Section):
@@ -161,9 +146,14 @@ class Config(Section):
     seed: Annotated[int, Number, Field(ge=0, lt=2**31)] = 0
 
     @property
+    def inputs(self) -> tuple[Modality, ...]:
+        """The M modalities of the configured data set."""
+        return own.modalities(self.data.name)
+
+    @property
     def modalities(self) -> tuple[str, ...]:
-        """Names of the M modalities of the configured data set."""
-        return MODALITIES[self.data.name]
+        """Their names."""
+        return tuple(modality.name for modality in self.inputs)
 
     @property
     def mechanisms(self) -> Cal:
@@ -172,67 +162,10 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "Config":
-        faults = list(_cross_faults(self))
+        faults = list(rules.faults(self))
         if faults:
             raise ConfigError("\n".join(faults))
         return self
-
-
-def _cross_faults(config: Config) -> "list[str]":
-    """Rules that span fields; each message carries the cure."""
-    faults = []
-    names = config.modalities
-    unknown = [view for view in config.data.corrupt_views if view not in names]
-    if unknown:
-        faults.append(
-            f"data.corrupt_views: given {unknown[0]!r}; "
-            f"allowed: modalities of {config.data.name}: {', '.join(names)}"
-        )
-    if config.data.corrupt_views and config.data.name != "handwritten":
-        faults.append("data.corrupt_views: only for data.name=handwritten; leave it empty")
-    image = config.data.name == "keypad"
-    if image != (config.model.encoder not in ("mlp", "linear")):
-        allowed = "cnn or resnet18" if image else "mlp or linear"
-        faults.append(
-            f"model.encoder: given {config.model.encoder!r}; "
-            f"allowed for data.name={config.data.name}: {allowed}"
-        )
-    if config.evaluate.audio_snr_db and not image:
-        faults.append("evaluate.audio_snr_db: only for data with a waveform (data.name=keypad)")
-    if config.evaluate.part == "select" and config.evaluate.selection == "test-best":
-        faults.append(
-            "evaluate.selection: given 'test-best' with evaluate.part=select, whose report part is "
-            "sealed; allowed: last"
-        )
-    method = config.method
-    if method != "joint" and getattr(config, method) is None:
-        faults.append(f"{method}: given null; method={method} needs this section")
-    if config.model.fusion != FUSIONS.get(method, config.model.fusion):
-        faults.append(
-            f"model.fusion: given {config.model.fusion!r}; allowed for method={method}: "
-            f"{FUSIONS[method]}"
-        )
-    cal = config.cal
-    if cal is not None and cal.contribution.floor >= 1 / len(names):
-        faults.append(
-            f"cal.contribution.floor: given {cal.contribution.floor}; "
-            f"allowed: 0 <= floor < 1/M = {1 / len(names):.4g}"
-        )
-    measures = config.method == "cal" and cal is not None and cal.contribution.enabled
-    if measures and config.data.probe_in_training:
-        faults.append(
-            "data.probe_in_training: given true with a contribution metric, which must not measure "
-            "on samples that are trained on; allowed: method=joint, or "
-            "cal.contribution.enabled=false"
-        )
-    gradient = cal is not None and cal.acceleration.enabled and cal.acceleration.apply == "gradient"
-    if config.method == "cal" and gradient and config.optim.name != "sgd":
-        faults.append(
-            f"cal.acceleration.apply: given 'gradient' with optim.name={config.optim.name}; "
-            "an adaptive optimiser divides a constant gradient factor out again, so it would do "
-            "nothing; allowed: auto or learning_rate"
-        )
-    return faults
 
 
 def _allowed(model: type[BaseModel], path: Sequence[object]) -> tuple[type[BaseModel] | None, str]:

@@ -12,8 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from cal import own
 from cal.baselines import Arl
 from cal.config import (
+    LARGE,
     Acceleration,
     Bottleneck,
     Cal,
@@ -23,13 +25,26 @@ from cal.config import (
     Model,
     Optim,
 )
+from cal.content import PLACES, digests
+from cal.source import PREPARED
 
 BASELINES = ("ogm_ge", "pmr", "mmpareto", "arl", "qmf", "tmc")
 LIBRARIES = ("torch", "torchvision", "torchaudio", "numpy", "scipy")  # make data and networks
 ROOMS = ("data", "model", "mechanisms", "methods")  # what determines results, with FILES
 FILES = (
-    *("config", "fields", "baselines", "losses", "trainer", "batches", "modulation"),
-    *("evaluate", "optim", "rng", "parallel", "members", "selection"),
+    *(
+        "config",
+        "fields",
+        "baselines",
+        "losses",
+        "trainer",
+        "batches",
+        "modulation",
+        "source",
+        "versions",
+        "members",
+    ),
+    *("evaluate", "optim", "rng", "parallel", "selection"),
 )
 
 
@@ -43,7 +58,7 @@ def effective(config: Config) -> Config:
             "cal": cal,
             **{name: _own(config, name, method) for name in BASELINES},
             "data": _data(config.data),
-            "model": _model(config.model),
+            "model": _model(config),
             "optim": _optim(config.optim),
         }
     )
@@ -107,25 +122,28 @@ def _bottleneck(b: Bottleneck, asymmetry: str) -> Bottleneck:
 
 def _data(data: Data) -> Data:
     default = Data()
-    if data.name == "handwritten":
-        sigma = data.corrupt_sigma if data.corrupt_views else default.corrupt_sigma
-        views = tuple(sorted(set(data.corrupt_views)))
-        idle: dict[str, Any] = {"snr_db": default.snr_db, "image_sigma": default.image_sigma}
-        return data.model_copy(update={**idle, "corrupt_sigma": sigma, "corrupt_views": views})
-    return data.model_copy(update={"corrupt_sigma": default.corrupt_sigma})
+    idle = {name: getattr(default, name) for name in PREPARED if own.in_memory(data.name)}
+    if data.name != "keypad":
+        idle |= {"snr_db": default.snr_db, "image_sigma": default.image_sigma}
+    if not data.corrupt_views:
+        idle["corrupt_sigma"] = default.corrupt_sigma
+    views = tuple(sorted(set(data.corrupt_views)))
+    return data.model_copy(update={**idle, "corrupt_views": views})
 
 
-def _model(model: Model) -> Model:
-    default = Model()
+def _model(config: Config) -> Model:
+    model, default = config.model, Model()
     idle: dict[str, Any] = {}
     if model.encoder != "cnn":
         idle["channels"] = default.channels
     if model.encoder in ("cnn", "linear"):
         idle["hidden"] = model.hidden[-1:]
-    if model.encoder == "resnet18":
+    if model.encoder in (*LARGE, "own"):
         idle["hidden"] = default.hidden
     if model.fusion != "mlp":
         idle["fusion_hidden"] = default.fusion_hidden
+    if all(modality.kind != "text" for modality in config.inputs):
+        idle["bert"] = None
     return model.model_copy(update=idle)
 
 
@@ -140,23 +158,16 @@ def _optim(optim: Optim) -> Optim:
 
 
 def canonical(config: Config) -> str:
-    """One line of JSON, the same for equal configurations."""
-    tree = effective(config).model_dump(mode="json")
+    """One line of JSON, the same for equal configurations wherever their files lie."""
+    places = {room: set(fields) for room, fields in PLACES.items()}
+    tree = effective(config).model_dump(mode="json", exclude=places)
     return json.dumps(tree, sort_keys=True, separators=(",", ":"))
 
 
 def run_hash(config: Config) -> str:
     """64 hexadecimal digits: configuration with seed, data content and result-making code."""
-    text = "\n".join([canonical(config), *content_digests(config.data.name), code_version()])
+    text = "\n".join([canonical(config), *digests(effective(config)), code_version()])
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@lru_cache
-def content_digests(name: str) -> tuple[str, ...]:
-    """SHA-256 of the data set's packaged files."""
-    from cal.digests import SHA256
-
-    return tuple(SHA256[name].values())
 
 
 @lru_cache

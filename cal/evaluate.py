@@ -4,18 +4,19 @@ Legend: R replicas, M modalities, B samples, K classes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from cal.batches import Stacked
 from cal.config import Config
-from cal.data import Condition, Parts, SealedError, conditions, corrupt, robust
+from cal.data.corruptions import Condition, conditions, robust
+from cal.data.parts import Parts, SealedError
 from cal.model.network import Network
 from cal.records import Predictions, Result
+from cal.versions import Versions, pieces, versions
 
 CHUNK = 128  # rows of one forward pass of each replica: larger maps leave the cache
 BINS = 15  # of the expected calibration error
@@ -23,32 +24,25 @@ KINDS = ("accuracy", "macro_f1", "nll", "ece")
 ROOMS = {"report": "test", "select": "select"}  # part -> first word of its metrics
 
 
-class Labelled(Protocol):
-    """Inputs M x [R, N, ...] and labels [R, N]."""
-
-    @property
-    def inputs(self) -> tuple[Tensor, ...]:
-        """M tensors."""
+class Samples(Protocol):
+    """One part of the data of R replicas (``cal.batches``)."""
 
     @property
     def labels(self) -> Tensor:
         """[R, N]."""
 
-
-def chunks(inputs: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """M tensors [R, N, ...], ``CHUNK`` samples at a time."""
-    for start in range(0, inputs[0].shape[1], CHUNK):
-        yield [x[:, start : start + CHUNK] for x in inputs]
+    def chunks(self, size: int) -> Iterator[list[Tensor]]:
+        """M tensors [R, n, ...] of at most ``size`` samples each."""
 
 
 @torch.no_grad()
-def log_probabilities(network: Network, inputs: Sequence[Tensor]) -> Tensor:
-    """log p [R, N, K] of the fused head on M tensors [R, N, ...], in evaluation mode."""
+def log_probabilities(network: Network, part: Samples) -> Tensor:
+    """log p [R, N, K] of the fused head, in evaluation mode."""
     was_training = network.training
     network.eval()
-    parts = [network.fusion(network.latents(rows)).log_softmax(-1) for rows in chunks(inputs)]
+    found = [network.fusion(network.latents(rows)).log_softmax(-1) for rows in part.chunks(CHUNK)]
     network.train(was_training)
-    return torch.cat(parts, 1)
+    return torch.cat(found, 1)
 
 
 def calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
@@ -91,60 +85,12 @@ def summarise(log_p: Tensor, labels: Tensor, ids: Tensor) -> tuple[dict[str, flo
     return metrics, kept
 
 
-def score(network: Network, part: Labelled) -> list[dict[str, float]]:
+def score(network: Network, part: Samples) -> list[dict[str, float]]:
     """Accuracy and nll of every replica on one part."""
-    log_p = log_probabilities(network, part.inputs)
+    log_p = log_probabilities(network, part)
     hits = (log_p.argmax(-1) == part.labels).float().mean(-1)
     nll = -log_p.gather(-1, part.labels[..., None]).mean((1, 2))
     return [{"accuracy": float(a), "nll": float(n)} for a, n in zip(hits, nll, strict=True)]
-
-
-@dataclass(frozen=True)
-class Versions:
-    """The evaluated part under every condition, each modality's distinct inputs kept once.
-
-    ``inputs``: for each modality its distinct tensors [N, ...], the clean one first; ``table``:
-    condition -> which of them, for each modality.
-    """
-
-    inputs: tuple[tuple[Tensor, ...], ...]
-    table: dict[str, tuple[int, ...]]
-
-
-@lru_cache(maxsize=32)
-def versions(parts: Parts, noise: tuple[Condition, ...]) -> Versions:
-    """Made once for all runs of a process on the same data and seed: most conditions touch one
-    modality, so the encoders see far fewer inputs than there are conditions x modalities.
-    """
-    found = [[x] for x in parts.evaluated.inputs]
-    table = {"clean": (0,) * len(found)}
-    for condition in noise:
-        picks = []
-        for seen, x in zip(found, corrupt(parts, condition), strict=True):
-            if x is seen[0]:
-                picks.append(0)
-            else:
-                picks.append(len(seen))
-                seen.append(x)
-        table[condition.name] = tuple(picks)
-    return Versions(tuple(map(tuple, found)), table)
-
-
-@torch.no_grad()
-def latents(network: Network, replicas: Sequence[Versions], device: torch.device) -> list[Tensor]:
-    """z [R, M, N, Z] of each version, in evaluation mode; a modality that has fewer repeats its
-    clean one.
-    """
-    network.eval()
-    counts = [len(tensors) for tensors in replicas[0].inputs]
-    found = []
-    for v in range(max(counts)):
-        inputs = [
-            torch.stack([own.inputs[m][v if v < count else 0] for own in replicas]).to(device)
-            for m, count in enumerate(counts)
-        ]
-        found.append(torch.cat([network.latents(rows) for rows in chunks(inputs)], 2))
-    return found
 
 
 def evaluate(
@@ -160,12 +106,8 @@ def evaluate(
     room = ROOMS[part]
     metrics: list[dict[str, float]] = [{} for _ in configs]
     kept: list[dict[str, Predictions]] = [{} for _ in configs]
-    replicas = [versions(parts, conditions(configs[0])) for parts in data]
-    z = latents(network, replicas, device)
-    for name, picks in replicas[0].table.items():
-        chosen = torch.stack([z[pick][:, m] for m, pick in enumerate(picks)], 1)
-        with torch.no_grad():
-            log_p = network.fusion(chosen).log_softmax(-1).cpu()
+    found = _under_conditions(network, data, conditions(configs[0]), device)
+    for name, log_p in found.items():
         for r, parts in enumerate(data):
             on = parts.evaluated
             numbers, predictions = summarise(log_p[r], on.labels, on.ids)
@@ -175,6 +117,41 @@ def evaluate(
     for numbers in metrics:
         numbers |= robust_metrics(numbers, configs[0].modalities, room=room)
     return [Result(m, k) for m, k in zip(metrics, kept, strict=True)]
+
+
+@torch.no_grad()
+def _under_conditions(
+    network: Network, data: Sequence[Parts], noise: tuple[Condition, ...], device: torch.device
+) -> dict[str, Tensor]:
+    """log p [R, N, K] of the evaluated part under every condition, on the CPU."""
+    network.eval()
+    found: dict[str, list[Tensor]] = {}
+    for piece in zip(*(pieces(parts) for parts in data), strict=True):
+        replicas = [versions(parts, noise) for parts in piece]
+        z = latents(network, replicas, device)
+        for name, picks in replicas[0].table.items():
+            chosen = torch.stack([z[pick][:, m] for m, pick in enumerate(picks)], 1)
+            log_p = network.fusion(chosen).log_softmax(-1).cpu()
+            found.setdefault(name, []).append(log_p)
+    return {name: torch.cat(parts, 1) for name, parts in found.items()}
+
+
+@torch.no_grad()
+def latents(network: Network, replicas: Sequence[Versions], device: torch.device) -> list[Tensor]:
+    """z [R, M, N, Z] of each version, in evaluation mode; a modality that has fewer repeats its
+    clean one.
+    """
+    counts = [len(tensors) for tensors in replicas[0].inputs]
+    found = []
+    for v in range(max(counts)):
+        inputs = [
+            torch.stack([own.inputs[m][v if v < count else 0] for own in replicas]).to(device)
+            for m, count in enumerate(counts)
+        ]
+        labels = torch.zeros(inputs[0].shape[:2])  # nobody looks at them
+        chunks = Stacked(tuple(inputs), labels).chunks(CHUNK)
+        found.append(torch.cat([network.latents(rows) for rows in chunks], 2))
+    return found
 
 
 def check_part(configs: Sequence[Config], data: Sequence[Parts]) -> None:

@@ -6,6 +6,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 
+class ConfigError(ValueError):
+    """Bad input: ``str()`` holds one line per fault (field, what was given, what is allowed)."""
+
+
 def _number(value: Any) -> Any:
     """``true`` is not 1."""
     if isinstance(value, bool):

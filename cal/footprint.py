@@ -16,7 +16,9 @@ import torch
 
 from cal.allocator import give_back_memory
 from cal.config import Config
-from cal.data import Parts, conditions, load
+from cal.data.corruptions import conditions
+from cal.data.loading import load
+from cal.data.parts import Parts
 from cal.evaluate import evaluate, score
 from cal.trainer import Trainer
 

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import TypeVar
 
-from cal.config import Config
+from cal.config import LARGE, Config
 from cal.methods.cal import applied
 from cal.methods.metric import kind
+from cal.own import in_memory
 
 T = TypeVar("T")
 Shape = tuple[object, ...]
@@ -19,8 +20,12 @@ Shape = tuple[object, ...]
 
 def alone(config: Config) -> str | None:
     """Why this run cannot share a pack; None where it can."""
-    if config.model.encoder == "resnet18":
-        return "resnet18 is an ordinary module with BatchNorm, whose weights have no replica axis"
+    name = config.model.encoder
+    if name in (*LARGE, "own"):
+        batch = " with BatchNorm" if name in LARGE else ""
+        return f"{name} is an ordinary module{batch}, whose weights have no replica axis"
+    if not in_memory(config.data.name):
+        return "prepared data are read for one run"
     return None
 
 

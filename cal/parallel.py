@@ -6,7 +6,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from cal.config import Config, ConfigError
+from cal.config import LARGE, Config, ConfigError
 
 T = TypeVar("T")
 
@@ -35,9 +35,15 @@ def check_workers(config: Config, *, samples: int, workers: int, gpus: float = 0
             f"--workers: given {workers}; allowed: 1 for method=mmpareto, which compares gradients "
             "of single losses before workers add theirs up"
         )
-    if workers > 1 and not gpus and config.model.encoder == "resnet18":
+    if (batch // workers) % config.train.accumulate:
         raise ConfigError(
-            f"--workers: given {workers}; allowed: 1 for model.encoder=resnet18 without GPUs, "
+            f"--workers: given {workers}; allowed: so many that train.accumulate="
+            f"{config.train.accumulate} divides their share of train.batch={batch}"
+        )
+    if workers > 1 and not gpus and config.model.encoder in LARGE:
+        raise ConfigError(
+            f"--workers: given {workers}; allowed: 1 for model.encoder={config.model.encoder} "
+            "without GPUs, "
             "whose batch normalisation needs the whole batch"
         )
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from cal.batches import Stacked
+from cal.batches import samples_of
 from cal.config import Config
-from cal.data import Parts
+from cal.data.parts import Parts
 from cal.evaluate import score
 from cal.members import row, stacked
 from cal.model.network import Network
@@ -51,7 +51,7 @@ class TestBest(Last):
 
     def __init__(self, data: Sequence[Parts], device: torch.device) -> None:
         """Raises ``SealedError`` for the data of a tuning run."""
-        self.part = Stacked.of([parts.report for parts in data], device)
+        self.part = samples_of([parts.report for parts in data], device)
         self.best: list[dict[str, Any]] = [{"epoch": 0, "accuracy": -1.0} for _ in data]
 
     def look(self, network: Network, epoch: int, without: Without) -> list[dict[str, float]]:

@@ -67,13 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"--gpus-per-worker: given {options.gpus_per_worker:g} without --workers; "
             "allowed: with --workers 1 or more"
         )
-    from cal import data
     from cal.adapters.tracking import SINGLE, Data, Seed, open_ledger
     from cal.adapters.tracking_data import SOURCE
+    from cal.data.loading import load
     from cal.parallel import check_workers
 
     key = run_hash(config)
-    parts = data.load(config.data, seed=config.seed, evaluated=config.evaluate.part)
+    parts = load(config.data, seed=config.seed, evaluated=config.evaluate.part)
     check_workers(
         config,
         samples=len(parts.train.ids),
@@ -110,9 +110,10 @@ def _records(config: Config, key: str, options: argparse.Namespace) -> Iterator[
     if not options.workers:
         import torch
 
+        from cal.packed import alone
         from cal.trainer import Trainer
 
-        if config.model.encoder != "resnet18":
+        if alone(config) is None:
             torch.set_num_threads(1)  # as workers do: the same sums, the same bits, no slower
 
         yield from (record for _, record in resumable([job], Trainer))

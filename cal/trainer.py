@@ -24,11 +24,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cal import methods, rng, selection
-from cal.batches import BatchView, ProbeView, Stacked
+from cal import methods, own, rng, selection
+from cal.batches import BatchView, ProbeView, Stacked, in_parts, joined, samples_of
 from cal.config import Config
-from cal.data import Parts
-from cal.data import load as load_data
+from cal.data.loading import load as load_data
+from cal.data.parts import Parts
 from cal.evaluate import check_part, evaluate, score
 from cal.members import row, stacked
 from cal.model import network as networks
@@ -67,9 +67,9 @@ class Trainer:
             data or [load_data(c.data, seed=c.seed, evaluated=c.evaluate.part) for c in configs]
         )
         check_part(configs, self.data)
-        self.train_part = Stacked.of([parts.train for parts in self.data], self.device)
+        self.train_part = samples_of([parts.train for parts in self.data], self.device)
         self.probe_part = Stacked.of([parts.probe for parts in self.data], self.device)
-        self.select_part = Stacked.of([parts.select for parts in self.data], self.device)
+        self.select_part = samples_of([parts.select for parts in self.data], self.device)
         samples, batch = self.train_part.labels.shape[1], self.config.train.batch
         gpus = float(self.device.type == "cuda")
         check_workers(self.config, samples=samples, workers=self.group.world, gpus=gpus)
@@ -77,13 +77,16 @@ class Trainer:
         self.steps = self.config.train.epochs * self.per_epoch
         self.method = methods.build(self.configs).to(self.device)
         seeds = [c.seed for c in configs]
-        shapes = [tuple(x.shape[2:]) for x in self.train_part.inputs]
+        shapes = self.train_part.shapes
         self.network = networks.build(
             self.config.model,
             shapes,
             classes=self.data[0].classes,
             seeds=seeds,
             slot=self.method.slot,
+            kinds=[modality.kind for modality in self.config.inputs],
+            train=self.config.train,
+            own=own_encoders(self.config),
         ).to(self.device)
         self.looking = Looking(self.network)
         self.forward = wrap(self.network) if wrap is not None else self.network
@@ -99,6 +102,7 @@ class Trainer:
         self.globals = [rng.seeded(rng.derived_seed(seed, "globals")) for seed in seeds]
         self.selection = selection.build(configs, self.data, self.device)
         self.epoch = self.step = 0
+        self.waited = 0.0  # seconds for data in this process
         self.seconds = [0.0] * len(configs)  # of training steps, a pack's shared among its runs
         self._kl = torch.zeros(len(configs), len(shapes))
         self._loss = torch.zeros(len(configs))
@@ -128,11 +132,12 @@ class Trainer:
         begin = time.perf_counter()
         size = self.config.train.batch
         order = self.draws.permutations("order", self.samples)
+        splits = order[:, : self.per_epoch * size].split(size, 1)
+        indices = [self.group.shard(index, axis=1) for index in splits]
         total_loss = torch.zeros_like(self._loss, device=self.device)  # no wait for a GPU per step
         total_kl = torch.zeros_like(self._kl, device=self.device)
-        for i in range(self.per_epoch):
-            index = order[:, i * size : (i + 1) * size].to(self.device)
-            loss, kl = self._train_step(self.group.shard(index, axis=1))
+        for index, batch in self._batches(indices):
+            loss, kl = self._train_step(index, batch)
             total_loss, total_kl = total_loss + loss, total_kl + kl
             self.step += 1
             yield self.step
@@ -153,18 +158,35 @@ class Trainer:
         noise = self.draws.normals("noise", shape, on=self.method.stochastic)
         return self.group.shard(noise, axis=2).to(self.device)
 
-    def _train_step(self, index: Tensor) -> tuple[Tensor, Tensor]:
+    def _batches(self, indices: Sequence[Tensor]) -> Iterator[tuple[Tensor, Stacked]]:
+        """The epoch's batches; how long training waited for them is counted."""
+        batches = self.train_part.batches(indices, self.epoch)
+        while True:
+            begin = time.perf_counter()
+            found = next(batches, None)
+            self.waited += time.perf_counter() - begin
+            if found is None:
+                return
+            yield found
+
+    def _train_step(self, index: Tensor, batch: Stacked) -> tuple[Tensor, Tensor]:
         """One update on samples ``index`` [R, B] of this worker -> loss [R], KL [R, M]."""
         method = self.method
         self.network.train()
         method.observe(self.step, self.steps, self._look, self.group.mean)
-        batch = self.train_part.batch(index)
-        outputs = self.forward(batch.inputs, self._noise(), self.gamma)
-        view = BatchView(self.network.fusion, outputs, batch.labels, index, self.samples)
-        loss = method.objective(view, self.step, self.steps, self.group.mean)
-        method.backward(loss, self.owners)
+        parts = self.config.train.accumulate
+        noise = self._noise()
+        views, losses = list[BatchView](), list[Tensor]()
+        for rows, samples, eps in in_parts(index, batch, noise, parts=parts):
+            outputs = self.forward(samples.inputs, eps, self.gamma)
+            view = BatchView(self.network.fusion, outputs, samples.labels, rows, self.samples)
+            loss = method.objective(view, self.step, self.steps, self.group.mean)
+            method.backward(loss if parts == 1 else loss / parts, self.owners)
+            views.append(view)
+            losses.append(loss.detach())
+        view = joined(views)
         k = method.scale(view, self.group.mean)
-        noise = (
+        added = (
             gradient_noise(self.owners, self.draws.by_purpose["modulation"]) if method.noise else {}
         )
         rates = [
@@ -173,8 +195,9 @@ class Trainer:
         ]
         lr = torch.tensor(rates, device=self.device)
         on_gradient, on_rate = (factors(self.owners, own) for own in split(k, method.apply))
-        self.optimiser.step(lr=lr, on_gradient=on_gradient, on_rate=on_rate, additions=noise)
-        return loss.detach(), outputs.kl.detach()
+        self.optimiser.step(lr=lr, on_gradient=on_gradient, on_rate=on_rate, additions=added)
+        total = losses[0] if parts == 1 else torch.stack(losses).mean(0)
+        return total, view.outputs.kl.detach()
 
     @torch.no_grad()
     def _look(self, samples: int | None, turn: int, rows: Sequence[int] | None = None) -> ProbeView:
@@ -227,7 +250,8 @@ class Trainer:
         evaluated = {"time/evaluate_s": (time.perf_counter() - begin) / len(self.configs)}
         for result, seconds in zip(found, self.seconds, strict=True):
             step_ms = 1000 * seconds / max(self.step, 1)
-            times = {"time/step_ms": step_ms, "time/train_s": seconds, **evaluated}
+            waited = {"time/data_share": min(1.0, self.waited / max(sum(self.seconds), 1e-9))}
+            times = {"time/step_ms": step_ms, "time/train_s": seconds, **waited, **evaluated}
             results.append(Result(dict(result.metrics) | times, result.predictions))
         return tuple(results)
 
@@ -271,6 +295,17 @@ class Trainer:
         self.globals = [state["globals"] for state in states]
         self.seconds = [state["place"]["seconds"] for state in states]
         self.epoch, self.step = (states[0]["place"][name] for name in ("epoch", "step"))
+
+
+def own_encoders(config: Config) -> networks.Own | None:
+    """A user's encoders, begun from the run's seed; None where ours are configured."""
+    if config.model.encoder != "own":
+        return None
+    made = own.found(config.data.name)
+    with torch.random.fork_rng():
+        torch.manual_seed(rng.derived_seed(config.seed, "own"))
+        modules = [made.encoder(modality) for modality in config.modalities]
+    return networks.Own(modules, int(made.width))
 
 
 def train(config: Config, *, state: State | None = None, device: str = "cpu") -> Iterator[Record]:

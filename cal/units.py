@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cal.config import Config
-from cal.data import ids_of
+from cal.data.loading import ids_of
 from cal.footprint import Size
 from cal.packed import Shape, alone, packs, shape
 from cal.runs import Run

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cal import home
 from cal.config import ConfigError
-from cal.data import load
+from cal.data.loading import load
 from search_spaces.arm import Arm, Rules
 from search_spaces.book import METRIC, OWN
 from search_spaces.samplers import make_sampler

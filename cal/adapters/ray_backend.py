@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from cal import cli
 from cal.adapters import ray_cluster
 from cal.config import Config
-
-LARGE = ("resnet18",)  # encoders that fill a device of their own
+from cal.packed import alone
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Backend:
 
 def choose(configs: Iterable[Config], asked: Backend, *, devices: float) -> Backend:
     """Resolve what was left open by network size and ``devices``, the GPUs there are."""
-    large = any(config.model.encoder in LARGE for config in configs)
+    large = any(alone(config) for config in configs)
     chosen = asked
     if asked.name == "auto" and large:
         chosen = replace(asked, name="ray-train", why="auto: large networks")

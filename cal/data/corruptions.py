@@ -114,11 +114,11 @@ def corrupt(parts: Parts, condition: Condition) -> tuple[Tensor, ...]:
         audio = parts.audio_at_snr(condition.severity)
         names = parts.modalities
         return tuple(
-            audio if name == "audio" else x for name, x in zip(names, part.inputs, strict=True)
+            audio if name == "audio" else x for name, x in zip(names, part.tensors, strict=True)
         )
     mask = hit(condition, part.ids, parts.modalities)
     found = []
-    for m, (name, x) in enumerate(zip(parts.modalities, part.inputs, strict=True)):
+    for m, (name, x) in enumerate(zip(parts.modalities, part.tensors, strict=True)):
         if not mask[:, m].any():
             found.append(x)
             continue

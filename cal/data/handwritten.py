@@ -5,12 +5,13 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from cal.config import MODALITIES, Data
+from cal.config import Data
 from cal.data.assets import read
 from cal.data.noise import key_of, normals
 from cal.data.raw import Raw
+from cal.modalities import VIEWS
 
-NAMES = MODALITIES["handwritten"]
+NAMES = VIEWS
 SOURCE = {"name": "UCI Multiple Features", "licence": "CC BY 4.0", "doi": "10.24432/C5HC70"}
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_digits
 
-from cal.config import MODALITIES
+from cal.modalities import VIEWS
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     arrays: dict[str, npt.NDArray[np.generic]] = {}
-    for view in MODALITIES["handwritten"]:
+    for view in VIEWS:
         path = options.mfeat / f"mfeat-{view}.csv"
         table = np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.float64)
         arrays[view] = table[:, :-1].astype(np.float32)

@@ -1,13 +1,15 @@
-"""The data of one run as plain tensors.
+"""The data of one run, as plain tensors where they fit.
 
 Legend: M modalities, N samples. Inputs of handwritten modality m are [N, D_m]; keypad audio is
-[N, 1, 32 mels, frames], image [N, 1, 8, 8].
+[N, 1, 32 mels, frames], image [N, 1, 8, 8]. Those of prepared data are read when asked for.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
+
+from cal.data.lazy import Lazy
 
 
 class SealedError(RuntimeError):
@@ -16,11 +18,27 @@ class SealedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Part:
-    """Samples of one part: standardised inputs M x [N, ...], labels [N], sample ids [N]."""
+    """Samples of one part: standardised inputs M x [N, ...], labels [N], sample ids [N].
 
-    inputs: tuple[Tensor, ...]
+    Either all inputs are tensors, or all are lazy.
+    """
+
+    inputs: tuple[Tensor | Lazy, ...]
     labels: Tensor
     ids: Tensor
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The inputs. Raises ``ValueError`` where they are lazy."""
+        found = tuple(x for x in self.inputs if isinstance(x, Tensor))
+        if len(found) != len(self.inputs):
+            raise ValueError("inputs: these are read when asked for, and not in memory")
+        return found
+
+    @property
+    def lazies(self) -> tuple[Lazy, ...]:
+        """The inputs where they are lazy, else none."""
+        return tuple(x for x in self.inputs if isinstance(x, Lazy))
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +62,7 @@ class Parts:
     audio_at_snr: Callable[[float], Tensor] | None = None  # evaluated audio with more noise, dB
     source: Mapping[str, str] = field(default_factory=dict)  # name, licence, DOI
     evaluated_on: str = "report"  # or select
+    piece: tuple[tuple[Lazy, ...], Tensor] | None = None  # evaluated: which of the whole part's
 
     @property
     def report(self) -> Part:

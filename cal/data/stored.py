@@ -18,13 +18,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pyarrow import fs
 
 from cal.config import ConfigError
+from cal.data.rows import Mapped, Remote, Rows
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -39,12 +42,19 @@ class Stored:
     digest (SHA-256 of all of that but times).
     """
 
-    folder: Path
+    place: str  # a folder, or a URI such as s3://bucket/path
     manifest: Mapping[str, Any]
 
-    def array(self, name: str) -> Array:
-        """``NAME.npy``, memory-mapped and read-only."""
-        return np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    def rows(self, name: str) -> Rows:
+        """``NAME.npy``, read by rows: memory-mapped, or by ranges of a remote object."""
+        if "://" not in self.place:
+            return Mapped.open(f"{self.place}/{name}.npy")
+        return Remote(_opened(self.place, f"{name}.npy"))
+
+    def all(self, name: str) -> Array:
+        """``NAME.npy``, whole."""
+        content = np.load(BytesIO(_content(self.place, f"{name}.npy")), allow_pickle=False)
+        return np.asarray(content)
 
     @property
     def digest(self) -> str:
@@ -57,22 +67,37 @@ class Stored:
         return tuple(self.manifest["classes"])
 
 
+def _opened(place: str, name: str) -> Any:
+    system, root = fs.FileSystem.from_uri(place)
+    return system.open_input_file(f"{root.rstrip('/')}/{name}")
+
+
+def _content(place: str, name: str) -> bytes:
+    if "://" not in place:
+        return (Path(place) / name).read_bytes()
+    with _opened(place, name) as file:
+        return bytes(file.read())
+
+
 @lru_cache(maxsize=32)
-def open_stored(folder: Path) -> Stored:
-    """A prepared folder. Raises ``ConfigError`` where it is none, or not of this format."""
-    path = folder / MANIFEST
+def open_stored(place: str | Path) -> Stored:
+    """Prepared data in a folder, or under a URI that pyarrow opens. Raises ``ConfigError`` where
+    there are none, or of another format.
+    """
+    place = str(place)
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(_content(place, MANIFEST))
     except OSError as error:
+        reason = " ".join((error.strerror or str(error)).split())
         raise ConfigError(
-            f"data.root: given {folder}; no prepared data there ({error.strerror}); make them with "
+            f"data.root: given {place}; no prepared data there ({reason}); make them with "
             "python -m cal.data prepare NAME --source DIR --out DIR"
         ) from None
     except ValueError:
-        raise ConfigError(f"data.root: given {folder}; its {MANIFEST} is no JSON") from None
+        raise ConfigError(f"data.root: given {place}; its {MANIFEST} is no JSON") from None
     found = manifest.get("format") if isinstance(manifest, dict) else None
     if found != FORMAT:
         raise ConfigError(
-            f"data.root: given {folder}; its format is {found}; allowed: {FORMAT}; prepare it again"
+            f"data.root: given {place}; its format is {found}; allowed: {FORMAT}; prepare it again"
         )
-    return Stored(folder, manifest)
+    return Stored(place, manifest)

@@ -7,14 +7,12 @@ guesses from names. The large networks are ordinary modules and run with R = 1.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from cal.model.initial import uniform
-from cal.rng import derived_seed
 
 
 @dataclass(frozen=True)
@@ -136,39 +134,3 @@ class ViewLinear(Encoders):
         """M tensors [R, B, D_m] -> h [R, M, B, H]."""
         products = [torch.bmm(x, weight) for x, weight in zip(inputs, self.first, strict=True)]
         return torch.stack(products, 1) + self.bias
-
-
-class ModuleEncoders(Encoders):
-    """Ordinary modules, one per modality, each [B, ...] -> [B, H]; R = 1."""
-
-    replicated = False
-
-    def __init__(self, modules: Sequence[nn.Module], *, width: int) -> None:
-        super().__init__()
-        self.width = width
-        self.towers = nn.ModuleList(modules)
-
-    def owned(self) -> list[Owned]:
-        """Each module's parameters by modality, without a replica axis."""
-        return [
-            Owned(parameter, m, replicated=False)
-            for m, tower in enumerate(self.towers)
-            for parameter in tower.parameters()
-        ]
-
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """M tensors [1, B, ...] -> h [1, M, B, H]."""
-        features = [tower(x[0]) for x, tower in zip(inputs, self.towers, strict=True)]
-        return torch.stack(features)[None]
-
-
-def resnet18(planes: int, *, seed: int) -> nn.Module:
-    """torchvision's ResNet-18 from scratch for ``planes`` input channels -> [B, 512]."""
-    from torchvision import models  # over a second in every process, and few need it
-
-    with torch.random.fork_rng():
-        torch.manual_seed(derived_seed(seed, "resnet18"))
-        network = models.resnet18(weights=None)
-        network.conv1 = nn.Conv2d(planes, 64, kernel_size=7, stride=2, padding=3, bias=False)
-        network.fc = nn.Identity()
-    return cast(nn.Module, network)

@@ -5,24 +5,20 @@ K classes. A plain run is the pack of one, R = 1.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from cal import config
+from cal.modalities import Kind
 from cal.model.cnn import ViewCNN
-from cal.model.encoders import (
-    Encoders,
-    ModuleEncoders,
-    Owned,
-    ViewLinear,
-    ViewMLP,
-    resnet18,
-)
+from cal.model.encoders import Encoders, Owned, ViewLinear, ViewMLP
 from cal.model.fusion import Fusion, LinearFusion, MLPFusion
 from cal.model.initial import uniform
 from cal.model.late import LateFusion
+from cal.model.modules import WIDTHS, Bert, Frames, ModuleEncoders, resnet
 from cal.rng import generators
 
 
@@ -103,8 +99,22 @@ def partial_detach(z: Tensor, gamma: Tensor) -> Tensor:
     return part * z + (1 - part) * z.detach()
 
 
+@dataclass(frozen=True)
+class Own:
+    """Encoders of the user's, [B, ...] -> [B, H], and H."""
+
+    modules: Sequence[nn.Module]
+    width: int
+
+
 def build_encoders(
-    model: config.Model, shapes: Sequence[Sequence[int]], *, seeds: Sequence[int]
+    model: config.Model,
+    shapes: Sequence[Sequence[int]],
+    *,
+    seeds: Sequence[int],
+    kinds: Sequence[Kind],
+    train: config.Train,
+    own: Own | None = None,
 ) -> Encoders:
     """The configured encoders for inputs of ``shapes`` (without R and B).
 
@@ -119,9 +129,24 @@ def build_encoders(
         width = model.hidden[-1]
         return ViewCNN(shapes, channels=model.channels, width=width, draws=draws)
     if len(seeds) != 1:
-        raise ValueError(f"resnet18: given {len(seeds)} replicas; BatchNorm networks run alone")
-    towers = [resnet18(shape[0], seed=seeds[0] + 7919 * m) for m, shape in enumerate(shapes)]
-    return ModuleEncoders(towers, width=512)
+        raise ValueError(f"{model.encoder}: given {len(seeds)} replicas; such modules run alone")
+    if own is not None:
+        return ModuleEncoders(own.modules, widths=[own.width] * len(shapes), train=train)
+    towers: list[nn.Module] = []
+    widths = []
+    for m, (shape, kind) in enumerate(zip(shapes, kinds, strict=True)):
+        seed = seeds[0] + 7919 * m
+        if kind == "text":
+            assert model.bert is not None  # a rule of the configuration
+            bert = Bert(model.bert, seed=seed)
+            towers.append(bert)
+            widths.append(bert.width)
+        else:
+            weights = model.pretrained if kind == "image" else None
+            network = resnet(model.encoder, shape[-3], seed=seed, pretrained=weights)
+            towers.append(Frames(network, channels_last=train.channels_last))
+            widths.append(WIDTHS[model.encoder])
+    return ModuleEncoders(towers, widths=widths, train=train)
 
 
 def build(
@@ -131,12 +156,15 @@ def build(
     classes: int,
     seeds: Sequence[int],
     slot: type[nn.Module],
+    kinds: Sequence[Kind],
+    train: config.Train,
+    own: Own | None = None,
 ) -> Network:
     """A network of R = len(seeds) replicas; ``slot`` is the class that the method hands in.
 
     Parts that two arms share begin with equal values: each part draws from its own generator.
     """
-    encoders = build_encoders(model, shapes, seeds=seeds)
+    encoders = build_encoders(model, shapes, seeds=seeds, kinds=kinds, train=train, own=own)
     m, h, z = len(shapes), encoders.width, model.d_z
     layers = generators(seeds, "slot")
     mean = {"weight": uniform((m, h, z), h, layers), "bias": uniform((m, 1, z), h, layers)}

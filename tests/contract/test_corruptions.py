@@ -14,8 +14,10 @@ from scipy import stats
 from torch import Tensor
 
 from cal.config import Data, parse
-from cal.data import Condition, Part, Parts, conditions, corrupt, keypad, load
-from cal.data.corruptions import SEVERITIES, _draws, corrupted, hit
+from cal.data import keypad
+from cal.data.corruptions import SEVERITIES, Condition, _draws, conditions, corrupt, corrupted, hit
+from cal.data.loading import load
+from cal.data.parts import Part, Parts
 
 DATA = {
     "handwritten": Data(labels_per_class=20),

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from cal.config import MODALITIES, ConfigError, Data
-from cal.data import DATA_SETS, Parts, handwritten, keypad, load, loaded
+from cal.config import ConfigError, Data
+from cal.data import handwritten, keypad
+from cal.data.loading import load, loaded
+from cal.data.memory import EMBEDDED as DATA_SETS
+from cal.data.parts import Parts
 from cal.digests import SHA256
+from cal.modalities import EMBEDDED
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def ids(parts: Parts, part: str) -> set[int]:
 
 
 def test_every_data_set_has_a_row() -> None:
-    assert set(ROWS) == set(DATA_SETS) == set(MODALITIES) == set(SHA256)
+    assert set(ROWS) == set(DATA_SETS) == set(EMBEDDED) == set(SHA256)
 
 
 @each
@@ -64,7 +68,7 @@ def test_shapes_types_and_sizes(name: str) -> None:
     parts = load(few(name), seed=0)
     row = ROWS[name]
     assert parts.classes == 10
-    assert parts.modalities == MODALITIES[name]
+    assert parts.modalities == tuple(m.name for m in EMBEDDED[name])
     report = round(0.2 * row.samples)
     for part, size in zip(PARTS, (200, 64, 101, report), strict=True):
         found = getattr(parts, part)

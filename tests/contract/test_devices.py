@@ -13,7 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from cal import rng
 from cal.config import merge, parse
-from cal.data import load
+from cal.data.loading import load
 from cal.mechanisms import contribution
 from cal.methods.metric import Metric
 from cal.model import network

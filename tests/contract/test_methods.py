@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from cal.config import FUSIONS, Config, parse
+from cal.config import Config, parse
 from cal.methods import METHODS
 from cal.records import Record, Result
+from cal.rules import FUSIONS
 from cal.trainer import Trainer
 
 BASE: dict[str, Any] = {

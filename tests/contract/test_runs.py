@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from cal.config import FUSIONS, Config, merge, parse
+from cal.config import Config, merge, parse
 from cal.methods import METHODS
 from cal.records import Epoch, Record, Result
+from cal.rules import FUSIONS
 from cal.running import Job, resumable
 from cal.trainer import Trainer, train
 

@@ -11,11 +11,14 @@ import torch
 from torch import Tensor
 
 from cal.config import Config, ConfigError, merge, parse
-from cal.data import Condition, Parts, SealedError, conditions, corrupt, ids_of, load
-from cal.evaluate import evaluate, versions
+from cal.data.corruptions import Condition, conditions, corrupt
+from cal.data.loading import ids_of, load
+from cal.data.parts import Parts, SealedError
+from cal.evaluate import evaluate
 from cal.records import Result
 from cal.running import Job, resumable
 from cal.trainer import Trainer
+from cal.versions import versions
 
 VIEWS: dict[str, Any] = {
     "data": {"labels_per_class": 20},

@@ -9,8 +9,9 @@ from optuna.distributions import FloatDistribution, IntDistribution, json_to_dis
 from optuna.distributions import distribution_to_json as as_json
 
 from cal.config import CONFIGS as FOLDER_OF_CONFIGS
-from cal.config import FUSIONS, Config, ConfigError, merge, parse, read_yaml
+from cal.config import Config, ConfigError, merge, parse, read_yaml
 from cal.effective import BASELINES, effective, run_hash
+from cal.rules import FUSIONS
 from search_spaces.asking import Search
 from search_spaces.branches import completed, reached, settings_for
 from search_spaces.convert import decoded, dimension_of, distribution_of, encoded, suggested, told

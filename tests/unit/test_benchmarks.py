@@ -13,7 +13,7 @@ from benchmarks.run import left_out, rewritten
 from benchmarks.table import table
 from benchmarks.timing import Timing, interleaved, ratio
 from cal.config import Config, parse
-from cal.data import load
+from cal.data.loading import load
 from cal.trainer import Trainer
 
 SMALL: dict[str, Any] = {

@@ -32,7 +32,11 @@ def fault(tree: dict[str, Any]) -> str:
             "cal.acceleration.alpa: unknown field; did you mean cal.acceleration.alpha?",
         ),
         (["optm.lr=1"], "optm: unknown field; did you mean optim?"),
-        (["train.qqq=1"], "train.qqq: unknown field; allowed: epochs, batch, validate_every"),
+        (
+            ["train.qqq=1"],
+            "train.qqq: unknown field; allowed: epochs, batch, validate_every, "
+            "precision, accumulate, channels_last, compile",
+        ),
         (
             ["method=join"],
             "method: given 'join'; allowed: joint, ogm_ge, pmr, mmpareto, arl, qmf, tmc, cal; "

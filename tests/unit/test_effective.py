@@ -11,6 +11,7 @@ from cal.effective import BASELINES, canonical, code_version, effective, run_has
 
 OFF = {"enabled": False}
 KEYPAD = {"data": {"name": "keypad"}, "model": {"encoder": "cnn"}}
+RESNET: dict[str, Any] = {"data": {"name": "keypad"}, "model": {"encoder": "resnet18"}}
 
 
 def config(*trees: dict[str, Any]) -> Config:
@@ -73,6 +74,9 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (merge(KEYPAD, {"model": {"hidden": [9, 64]}}), merge(KEYPAD, {"model": {"hidden": [64]}})),
     ({"optim": {"name": "adam", "momentum": 0.1}}, {"optim": {"name": "adam"}}),
     ({"optim": {"step_epochs": 3}}, {}),
+    # what only prepared data read
+    ({"data": {"side": 99, "frames": 2, "view": "centre", "augment": False}}, {}),
+    ({"data": {"spectrogram": "fbank", "tokens": 9, "tokenizer": "a"}, "model": {"bert": "b"}}, {}),
     # two modalities: linear and inverse are the same function
     (merge(KEYPAD, cal(bottleneck={"asymmetry": "linear"})), KEYPAD),
 ]
@@ -93,6 +97,7 @@ CHANGES: list[dict[str, Any]] = [
     {"data": {"probe": 64}},
     {"data": {"select": 100}},
     {"data": {"probe_in_training": True}, "cal": {"contribution": {"enabled": False}}},
+    {"data": {"select_by_group": True}},
     {"data": {"corrupt_views": ["fac"]}},
     {"data": {"corrupt_views": ["fac"], "corrupt_sigma": 2}},
     {"model": {"hidden": [32]}},
@@ -128,6 +133,11 @@ CHANGES: list[dict[str, Any]] = [
     {"optim": {"schedule": "step", "step_epochs": 3}},
     {"train": {"epochs": 7}},
     {"train": {"batch": 32}},
+    {"train": {"accumulate": 2}},
+    *[merge(RESNET, tree) for tree in ({}, {"model": {"pretrained": "imagenet"}})],
+    merge(RESNET, {"train": {"precision": "bfloat16"}}),
+    merge(RESNET, {"train": {"channels_last": True}}),
+    *[merge(RESNET, {"train": {"compile": v}}) for v in ("aot_eager", "inductor")],
     {"train": {"validate_every": 3}},
     {"evaluate": {"noise": "none"}},
     {"evaluate": {"part": "select"}},
@@ -164,10 +174,12 @@ def test_every_field_that_matters_changes_the_hash() -> None:
 
 
 def test_no_field_is_forgotten() -> None:
-    """Each field of the tree is changed by one of the lists above."""
+    """Each field of the tree is changed by one of the lists above; ``data.root`` is a place, and
+    its content counts (tests/unit/data/test_disk.py).
+    """
     trees = [*CHANGES, *(tree for pair in SAME for tree in pair)]
     named = {name for tree in trees for name in flatten(tree)}
-    assert set(flatten(Config().model_dump())) <= named
+    assert set(flatten(Config().model_dump())) <= named | {"data.root"}
 
 
 def test_a_hash_depends_on_values_alone() -> None:

@@ -20,7 +20,8 @@ SEEDS = (4, 0, 9)
 def network(*seeds: int, kind: str = "mlp", slot: type[Deterministic] = Bottleneck) -> Network:
     """A small network of two modalities and three classes."""
     model = config.Model.model_validate({"encoder": kind, "hidden": (6, 4), "d_z": 2})
-    return build(model, SHAPES[kind], classes=3, seeds=seeds, slot=slot)
+    given = {"kinds": ["image"] * len(SHAPES[kind]), "train": config.Train()}
+    return build(model, SHAPES[kind], classes=3, seeds=seeds, slot=slot, **given)
 
 
 def batch(kind: str, *, replicas: int, samples: int = 7, seed: int = 0) -> list[Tensor]:
@@ -102,8 +103,14 @@ def test_a_pack_of_three_is_each_alone_bit_for_bit(kind: str) -> None:
 
 def test_several_replicas_of_batch_norm_are_refused() -> None:
     model = config.Model(encoder="resnet18")
-    with pytest.raises(ValueError, match="given 2 replicas; BatchNorm networks run alone"):
-        build_encoders(model, SHAPES["resnet18"], seeds=(0, 1))
+    with pytest.raises(ValueError, match="given 2 replicas; such modules run alone"):
+        build_encoders(
+            model,
+            SHAPES["resnet18"],
+            seeds=(0, 1),
+            kinds=["image", "image"],
+            train=config.Train(),
+        )
 
 
 def test_arms_share_what_they_have_in_common() -> None:

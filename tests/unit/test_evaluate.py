@@ -122,7 +122,7 @@ def test_evaluation_is_deterministic_and_leaves_the_mode() -> None:
     """Latents are means then, although training draws noise."""
     t = trainer()
     t.network.train()
-    first, second = (log_probabilities(t.network, t.select_part.inputs) for _ in range(2))
+    first, second = (log_probabilities(t.network, t.select_part) for _ in range(2))
     assert torch.equal(first, second)
     assert t.network.training
     torch.testing.assert_close(first.exp().sum(-1), torch.ones(2, first.shape[1]))
@@ -131,16 +131,16 @@ def test_evaluation_is_deterministic_and_leaves_the_mode() -> None:
 def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """Products of other sizes may round differently: 1e-5."""
     t = trainer()
-    whole = log_probabilities(t.network, t.select_part.inputs)
+    whole = log_probabilities(t.network, t.select_part)
     monkeypatch.setattr("cal.evaluate.CHUNK", 7)
-    found = log_probabilities(t.network, t.select_part.inputs)
+    found = log_probabilities(t.network, t.select_part)
     torch.testing.assert_close(found, whole, atol=1e-5, rtol=1e-5)
 
 
 def test_validation_is_by_replica() -> None:
     t = trainer()
     both = score(t.network, t.select_part)
-    log_p = log_probabilities(t.network, t.select_part.inputs)
+    log_p = log_probabilities(t.network, t.select_part)
     for r, numbers in enumerate(both):
         one, _ = summarise(log_p[r], t.select_part.labels[r], t.select_part.labels[r])
         assert numbers["accuracy"] == pytest.approx(one["accuracy"])

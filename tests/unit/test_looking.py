@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from cal import config
 from cal.batches import ProbeView
 from cal.config import parse
 from cal.mechanisms.bottleneck import Bottleneck
@@ -28,7 +29,8 @@ def pack(name: str) -> tuple[network.Network, list[Tensor]]:
     fields, shapes = MODELS[name]
     data = {"name": "keypad"} if name == "cnn" else {}
     model = parse({"model": fields, "data": data}).model
-    built = network.build(model, shapes, classes=3, seeds=range(SIZE), slot=Bottleneck)
+    given = {"kinds": ["table"] * len(shapes), "train": config.Train()}
+    built = network.build(model, shapes, classes=3, seeds=range(SIZE), slot=Bottleneck, **given)
     draw = torch.Generator().manual_seed(0)
     inputs = [torch.randn(SIZE, SAMPLES, *shape, generator=draw) for shape in shapes]
     return built.eval(), inputs

@@ -11,7 +11,8 @@ from ablations.pairing import by_design, pairing, unshared
 from ablations.plan import Plan, make_plan
 from ablations.study import read_study
 from cal.config import Config, ConfigError, merge, parse
-from cal.data import conditions, corrupt, load
+from cal.data.corruptions import conditions, corrupt
+from cal.data.loading import load
 from cal.effective import effective
 from cal.trainer import Trainer
 

@@ -8,7 +8,8 @@ from ablations.plan import make_plan
 from ablations.published import HELD, REPORT_PART, comparable, judged
 from ablations.study import Published, read_study
 from cal.config import Config, parse
-from cal.data import ids_of, load, splits
+from cal.data import splits
+from cal.data.loading import ids_of, load
 
 ALIKE: dict[str, Any] = {
     "method": "joint",

@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cal.config import MODALITIES, ConfigError, Data
-from cal.data import DATA_SETS, assets, handwritten, keypad, load, loaded
+from cal.config import ConfigError, Data
+from cal.data import assets, handwritten, keypad
+from cal.data.loading import load, loaded
+from cal.data.memory import EMBEDDED as DATA_SETS
 from cal.digests import SHA256
+from cal.modalities import VIEWS
 
 FILES = [(name, file) for name, files in SHA256.items() for file in files]
 
@@ -86,7 +89,7 @@ def test_no_data_set_needs_scikit_learn() -> None:
     """It is the source of the digits, not a runtime dependency."""
     code = (
         "import sys; sys.modules['sklearn'] = None\n"
-        "from cal.data import load; from cal.config import Data\n"
+        "from cal.data.loading import load; from cal.config import Data\n"
         "for name in ('handwritten', 'keypad'): load(Data(name=name), seed=0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -96,7 +99,7 @@ def test_no_data_set_needs_scikit_learn() -> None:
 def csvs(tmp_path: Path) -> Path:
     """The shipped views written back in the layout of the source."""
     arrays = assets.read("handwritten", "handwritten.npz")
-    for view in MODALITIES["handwritten"]:
+    for view in VIEWS:
         width = arrays[view].shape[1]
         head = ",".join(map(str, [*range(width), 0]))
         table = np.column_stack([arrays[view].astype(np.float64), arrays["labels"]])

@@ -5,8 +5,7 @@ import re
 import pytest
 
 from cal.config import Config, parse
-from cal.data import conditions, robust
-from cal.data.corruptions import SEVERITIES
+from cal.data.corruptions import SEVERITIES, conditions, robust
 
 
 def configured(name: str, *, noise: str = "standard") -> Config:

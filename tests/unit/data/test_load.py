@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from cal.config import Data
-from cal.data import handwritten, load
+from cal.data import handwritten
+from cal.data.loading import load
 from cal.data.noise import key_of, normals
 
 JUNK = ("fac", "kar", "pix")
