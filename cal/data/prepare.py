@@ -69,7 +69,8 @@ def prepare(
     """
     settings = settings or layout.settings
     index = layout.index(source)
-    _check(source, index)
+    if repeated := repeated_ids(index):
+        raise ConfigError(f"--source: given {source}; id {repeated[0]!r} belongs to two samples")
     wanted = {
         "format": FORMAT,
         "data_set": layout.name,
@@ -82,7 +83,9 @@ def prepare(
         return Done(out, already, already=True)
     with Journal(partial) as journal:
         begun = journal.begun(wanted)
-        forms = _forms(begun, layout, source, index, settings)
+        forms: Forms = {
+            name: (kind, tuple(shape)) for name, (kind, shape) in begun.get("rows", {}).items()
+        } or first_forms(layout, source, index, settings)
         size = begun.get("shard", shard_size(forms))
         _room(out, forms, len(index.samples))
         journal.begin({**wanted, "rows": forms, "shard": size})
@@ -98,13 +101,6 @@ def prepare(
         _sync(out.parent)
     shutil.rmtree(partial, ignore_errors=True)
     return Done(out, manifest, already=False)
-
-
-def _check(source: Path, index: Index) -> None:
-    if not index.samples:
-        raise ConfigError(f"--source: given {source}; no sample was found")
-    if repeated := repeated_ids(index):
-        raise ConfigError(f"--source: given {source}; id {repeated[0]!r} belongs to two samples")
 
 
 def _published(out: Path, wanted: Mapping[str, Any], on_error: OnError) -> Mapping[str, Any] | None:
@@ -125,19 +121,18 @@ def _published(out: Path, wanted: Mapping[str, Any], on_error: OnError) -> Mappi
     return manifest
 
 
-def _forms(
-    begun: Mapping[str, Any], layout: Layout, source: Path, index: Index, settings: Settings
-) -> Forms:
-    """As they were begun, or what the first sample that can be decoded is like."""
-    if "rows" in begun:
-        return {name: (kind, tuple(shape)) for name, (kind, shape) in begun["rows"].items()}
+def first_forms(layout: Layout, source: Path, index: Index, settings: Settings) -> Forms:
+    """What the first sample that can be decoded is like. Raises ``ConfigError`` if none can."""
     faults: list[Fault] = []
     for sample in index.samples:
         try:
             return forms_of(decoded(layout, source, sample, settings))
         except Damaged as error:
             faults.append(error.fault)
-    raise ConfigError(f"--source: given {source}; no sample can be decoded: {faults[0]}")
+    first = f"; the first fault: {faults[0]}" if faults else ""
+    raise ConfigError(
+        f"--source: given {source}; none of {len(faults)} samples can be decoded{first}"
+    )
 
 
 def _room(out: Path, forms: Forms, count: int) -> None:

@@ -39,6 +39,7 @@ class Shard:
     arrays: Mapping[str, Array]
     sums: Sequence[str]
     faults: Sequence[tuple[int, Fault]]  # with the sample's row
+    blank: Sequence[tuple[int, str]] = ()  # row and modality of what is one value throughout
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,16 @@ class Decoder:
     source: Path
     settings: Settings
     forms: Forms
-    keep: bool = True  # the arrays, or only what was wrong
+    kept: frozenset[str] | None = None  # names of the arrays to give; None: all
 
     def __call__(self, work: Work) -> Shard:
         """Never raises ``Damaged``: its faults are in the shard."""
         size = len(work.samples)
-        arrays = {n: np.zeros((size, *s), d) for n, (d, s) in self.forms.items() if self.keep}
+        kept = self.forms if self.kept is None else self.forms.keys() & self.kept
+        arrays = {n: np.zeros((size, *self.forms[n][1]), self.forms[n][0]) for n in kept}
         sums: list[str] = []
         faults: list[tuple[int, Fault]] = []
+        blank: list[tuple[int, str]] = []
         for i, sample in enumerate(work.samples):
             try:
                 rows = decoded(self.layout, self.source, sample, self.settings)
@@ -66,9 +69,12 @@ class Decoder:
                 fault = error.fault
                 faults.append((work.first + i, Fault(fault.file, fault.reason, sample.id)))
                 continue
+            blank += [
+                (work.first + i, m.name) for m in self.layout.modalities if _blank(rows[m.name])
+            ]
             for name in arrays:
                 arrays[name][i] = rows[name]
-        return Shard(work.number, work.first, size, arrays, sums, faults)
+        return Shard(work.number, work.first, size, arrays, sums, faults, blank)
 
     def _same(self, sample: Sample, rows: Mapping[str, Array]) -> None:
         for name, form in forms_of(rows).items():
@@ -76,6 +82,10 @@ class Decoder:
                 file = next(iter(sample.files.get(name, ())), sample.id)
                 reason = f"{name} {_form(form)}; the first sample's is {_form(self.forms[name])}"
                 raise Damaged(Fault(file, reason))
+
+
+def _blank(row: Array) -> bool:
+    return bool((row == row.flat[0]).all())
 
 
 def _form(form: Form) -> str:

@@ -58,6 +58,7 @@ class Index:
     classes: tuple[str, ...]  # by label
     faults: Sequence[Fault] = ()
     notes: Sequence[str] = ()  # what its reader did by rule, one line each
+    published: Mapping[SplitName, int] | None = None  # of this form, where not the layout's
 
 
 @dataclass(frozen=True)

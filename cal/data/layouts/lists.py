@@ -152,7 +152,7 @@ class Collected:
         self._where[id] = where
         return ""
 
-    def index(self, *, needed: Sequence[SplitName], notes: Sequence[str] = ()) -> Index:
+    def index(self, *, needed: Sequence[SplitName]) -> Index:
         """What was collected. Raises ``ConfigError`` where a needed split has no sample."""
         have = {sample.split for sample in self.samples}
         for split in SPLITS:
@@ -162,4 +162,4 @@ class Collected:
                     f"--source: given {self.source}; its {split} split has no sample"
                     + (first if self.faults else "")
                 )
-        return Index(tuple(self.samples), self.classes, tuple(self.faults), tuple(notes))
+        return Index(tuple(self.samples), self.classes, tuple(self.faults))

@@ -22,6 +22,7 @@ test, so that any copy is cut alike. Labels are in alphabetical order.
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def _raw(source: Path) -> Index:
             found.take(where, id=id, label=label, split=split, files=files)
     rule = f"{contradicting} pairs left out: text and picture contradict each other"
     cut = "no published split: cut 8 : 1 : 1 in each class by the SHA-256 of the ids"
-    return found.index(needed=SPLITS, notes=(rule, cut))
+    return replace(found.index(needed=SPLITS), notes=(rule, cut), published={})
 
 
 def _cut(members: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[SplitName]]:
