@@ -27,8 +27,9 @@ HOMES = {
     "optuna": ("search_spaces/*", "tests/contract/*", "tests/integration/*")
     + ("benchmarks/regret_contestants.py", "benchmarks/search_overhead.py"),
     "syne_tune": ("benchmarks/regret_syne.py",),
-    "cal.adapters": ("cal/adapters/*", "cal/train.py", "search_spaces/*", "ablations/*")
-    + ("cluster/*", "benchmarks/*", "docs/screenshots.py", "tests/*"),
+    # The two commands of cal: what they call is given a trainer or a parallel map.
+    "cal.adapters": ("cal/adapters/*", "cal/train.py", "cal/data/__main__.py", "search_spaces/*")
+    + ("ablations/*", "cluster/*", "benchmarks/*", "docs/screenshots.py", "tests/*"),
     "cluster": ("cluster/*", "tests/*"),
     "evidence": ("evidence/*", "search_spaces/*", "ablations/*", "docs/*", "tests/*"),
     "search_spaces": ("search_spaces/*", "ablations/*", "benchmarks/*", "cluster/*", "tests/*"),
@@ -88,7 +89,7 @@ PURE += tuple(
 )
 PURE += ("search_spaces/stopping.py", "search_spaces/trials.py")
 HEAVY = ("torch", "ray", "mlflow", "optuna")
-COMMANDS = ("cal.train", "ablations.full", "ablations.report", "ablations.simulate") + (
+COMMANDS = ("cal.train", "cal.data", "ablations.full", "ablations.report", "ablations.simulate") + (
     *("ablations.selfcheck", "cal.adapters.tracking", "search_spaces.check"),
     *("search_spaces.explore",),
 )

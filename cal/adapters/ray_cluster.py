@@ -8,10 +8,11 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cal.cli import interruptible
+from cal.cli import StoppedError, interruptible
 from cal.config import ConfigError
 from cal.home import checkpoints, in_job, local_home
 
@@ -123,6 +124,36 @@ def each(function: Callable[[T], U], items: Iterable[T], *, gpus: float = 0.0) -
     task: Any = ray.remote(num_cpus=1, num_gpus=gpus)(_apply)
     references = [task.remote(function, item) for item in items]
     return (ray.get(reference) for reference in references)
+
+
+def flow(function: Callable[[T], U], items: Iterable[T], *, ahead: int) -> Iterator[U]:
+    """``map`` by tasks of a CPU each, results as they finish: at most ``ahead`` tasks are begun
+    beyond what was taken, so that neither items nor results pile up in memory.
+
+    What ``function`` raises comes as it is. Raises ``StoppedError`` where a worker dies of it.
+    """
+    task: Any = ray.remote(num_cpus=1)(_apply)
+    shared, left = ray.put(function), iter(items)
+    under_way = [task.remote(shared, item) for item in islice(left, ahead)]
+    try:
+        while under_way:
+            (ready,), under_way = ray.wait(under_way, num_returns=1)
+            result = _taken(ready)
+            under_way += [task.remote(shared, item) for item in islice(left, 1)]
+            yield result
+    finally:
+        for reference in under_way:
+            ray.cancel(reference)
+
+
+def _taken(reference: Any) -> Any:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None
+    except ray.exceptions.RayError as error:
+        first = str(error).strip().split("\n")[0]
+        raise StoppedError(f"a worker died ({first}); give the command again") from None
 
 
 def _apply(function: Callable[[T], U], item: T) -> U:

@@ -18,7 +18,7 @@ from cal.data import texts
 from cal.data.images import ImageView
 from cal.data.lazy import Lazy, View
 from cal.data.parts import Part, Parts
-from cal.data.sounds import ArrayView, SoundView, transform
+from cal.data.spectrograms import ArrayView, SoundView, transform
 from cal.data.splits import Ids, Split, split
 from cal.data.stored import Stored, open_stored
 

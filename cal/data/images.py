@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cal.data.noise import key_of, uniforms
-from cal.data.rows import Array
+from cal.data.reading import Array
 from cal.data.splits import Ids
 
 Floats = npt.NDArray[np.float64]

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cal.data.rows import Array, Rows
+from cal.data.reading import Array, Rows
 from cal.data.splits import Ids
 
 READERS = 4  # threads: storage answers them side by side

@@ -1,85 +1,71 @@
-"""Rows of a stored array, wherever it lies: memory-mapped from a file, or by ranges of bytes."""
+"""Arrays on disk that are written row by row, without being held or mapped in memory."""
 
-import io
-from dataclasses import dataclass
-from typing import Any, Protocol
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-
-
-class Rows(Protocol):
-    """An array [N, ...] whose rows are read when they are asked for."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """[N, ...]."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of its values."""
-
-    def take(self, rows: Array, out: Array) -> None:
-        """Copy ``rows`` [B] into ``out`` [B, ...]."""
+from cal.data.layouts.index import Array
+from cal.data.shards import Forms
 
 
-@dataclass(frozen=True, eq=False)
-class Mapped:
-    """A ``.npy`` file, memory-mapped: the system keeps what is read often."""
-
-    array: Array
-
-    @classmethod
-    def open(cls, path: str) -> "Mapped":
-        """Raises ``OSError`` or ``ValueError`` for what is no array of numbers."""
-        return cls(np.load(path, mmap_mode="r", allow_pickle=False))
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """[N, ...]."""
-        return self.array.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of its values."""
-        return self.array.dtype
-
-    def take(self, rows: Array, out: Array) -> None:
-        """``np.take`` lets other threads run, indexing does not."""
-        np.take(self.array, rows, axis=0, out=out, mode="clip")
+def file_of(name: str) -> str:
+    """``shape/image`` -> ``shape.image.npy``."""
+    return f"{name.replace('/', '.')}.npy"
 
 
-class Remote:
-    """A ``.npy`` object in storage that gives ranges of bytes (S3 and the like): runs of rows that
-    are neighbours are one request.
+class Rows:
+    """``NAME.npy`` files of [count, ...] for writing; rows that are never written are 0.
+
+    Written by ``pwrite``: pages of a mapping would count as this process's memory.
     """
 
-    def __init__(self, file: Any) -> None:
-        """``file``: an open ``pyarrow.NativeFile`` with random access."""
-        head = io.BytesIO(file.read_at(min(file.size(), 4096), 0))
-        version = np.lib.format.read_magic(head)
-        read = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        self.shape, fortran, self.dtype = read(head)
-        if fortran or self.dtype.hasobject:
-            raise ValueError("an array in C order of plain numbers")
-        self._file, self._start = file, head.tell()
-        self._size = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+    def __init__(self, folder: Path, forms: Forms, count: int) -> None:
+        """Opens the files, and makes those that are not there."""
+        self._files: dict[str, tuple[int, int]] = {}
+        for name, (kind, shape) in forms.items():
+            path = folder / file_of(name)
+            if not path.exists():
+                _empty(path, kind, (count, *shape))
+            with path.open("rb") as file:
+                np.lib.format.read_magic(file)
+                np.lib.format.read_array_header_1_0(file)
+                start = file.tell()
+            self._files[name] = (os.open(path, os.O_WRONLY), start)
 
-    def take(self, rows: Array, out: Array) -> None:
-        """By runs of neighbours in sorted order."""
-        order = np.argsort(rows, kind="stable")
-        ends = np.flatnonzero(np.diff(rows[order]) > 1) + 1
-        for run in np.split(order, ends):
-            first, last = int(rows[run[0]]), int(rows[run[-1]])
-            content = self._file.read_at((last - first + 1) * self._size, self._position(first))
-            found = np.frombuffer(content, self.dtype).reshape(-1, *self.shape[1:])
-            out[run] = found[rows[run] - first]
+    def write(self, first: int, arrays: Mapping[str, Array]) -> None:
+        """Rows from ``first`` on, to the disk before it returns."""
+        for name, array in arrays.items():
+            descriptor, start = self._files[name]
+            content = memoryview(array.tobytes())
+            at = start + first * (array.nbytes // len(array))
+            while content:
+                written = os.pwrite(descriptor, content, at)
+                content, at = content[written:], at + written
+        for descriptor, _ in self._files.values():
+            os.fdatasync(descriptor)
 
-    def _position(self, row: int) -> int:
-        return self._start + row * self._size
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for descriptor, _ in self._files.values():
+            os.close(descriptor)
+
+
+def _empty(path: Path, kind: str, shape: tuple[int, ...]) -> None:
+    """A file of zeros, whole or not at all."""
+    part = path.with_suffix(".part")
+    header = {"descr": kind, "fortran_order": False, "shape": shape}
+    with part.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize)
+    part.replace(path)

@@ -6,9 +6,11 @@
     ids.npy              [N] bytes, the ids of the source (UTF-8)
     groups.npy           [N] bytes, speakers and the like; empty where there are none
     NAME.npy             one row a sample: image uint8 [N, frames, size, size, 3]; sound int16
-                         [N, rate * seconds]; text uint8 [N, bytes], UTF-8 filled up with 0;
-                         table float32 [N, D]
+                         [N, rate * seconds], or float32 [N, F, T] where a spectrogram is what was
+                         published; text uint8 [N, bytes], UTF-8 filled up with 0; table float32
+                         [N, D]
     shape.NAME.npy       [N, 2] int32: height and width of an image before it was stored
+    sources.txt          SHA-256 of each file of the source: ``sha256sum -c`` there reads it
 
 An image is squeezed to a square as a whole; with its true shape kept, every crop of the original
 can be taken from it (``cal.data.augment``).
@@ -27,7 +29,7 @@ import numpy.typing as npt
 from pyarrow import fs
 
 from cal.config import ConfigError
-from cal.data.rows import Mapped, Remote, Rows
+from cal.data.reading import Mapped, Remote, Rows
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -38,8 +40,10 @@ Array = npt.NDArray[Any]
 @dataclass(frozen=True, eq=False)
 class Stored:
     """An opened folder. ``manifest`` keys: format, data_set, modalities (name -> kind, file,
-    dtype, shape, and for sound rate), classes, settings, counts, files (name -> SHA-256), skipped,
-    digest (SHA-256 of all of that but times).
+    dtype, shape, and for sound rate and form: waveform or spectrogram), classes, settings, counts
+    (by split, and skipped), files (name -> SHA-256), skipped (file, reason, sample of each: those
+    without a row are of rows of a list), notes, index (SHA-256 of the lists as read), digest
+    (SHA-256 of all of that).
     """
 
     place: str  # a folder, or a URI such as s3://bucket/path

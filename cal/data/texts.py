@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cal.config import ConfigError
-from cal.data.rows import Array
+from cal.data.reading import Array
 from cal.data.splits import Ids
 
 

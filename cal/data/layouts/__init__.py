@@ -1,1 +1,1 @@
-"""Data sets as they lie on disk, one file each."""
+"""How data sets lie on disk, one file for each. ``table.LAYOUTS`` lists them."""

@@ -1,6 +1,6 @@
 """What a layout on disk says before anything is decoded: samples, labels, splits, files.
 
-A layout is a class with the members of ``Layout``; ``LAYOUTS`` (in this package) is the one table.
+A layout is a class with the members of ``Layout``; ``table.LAYOUTS`` is the one table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class Fault:
     sample: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.reason}"
+        return f"{self.file if self.file.isprintable() else ascii(self.file)}: {self.reason}"
 
 
 class Damaged(ValueError):  # noqa: N818  a fault, as it travels
@@ -57,6 +57,8 @@ class Index:
     samples: Sequence[Sample]
     classes: tuple[str, ...]  # by label
     faults: Sequence[Fault] = ()
+    notes: Sequence[str] = ()  # what its reader did by rule, one line each
+    published: Mapping[SplitName, int] | None = None  # of this form, where not the layout's
 
 
 @dataclass(frozen=True)

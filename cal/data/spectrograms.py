@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torchaudio.compliance import kaldi
 
-from cal.data.rows import Array
+from cal.data.reading import Array
 from cal.data.splits import Ids
 
 EPS = 1e-7  # added to magnitudes before the logarithm
