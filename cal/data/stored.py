@@ -55,6 +55,15 @@ class Stored:
             return Mapped.open(f"{self.place}/{name}.npy")
         return Remote(_opened(self.place, f"{name}.npy"))
 
+    @property
+    def folder(self) -> Path:
+        """Where the files lie, if on this machine."""
+        return Path(self.place)
+
+    def array(self, name: str) -> Array:
+        """``NAME.npy`` on this machine, memory-mapped and read-only."""
+        return np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+
     def all(self, name: str) -> Array:
         """``NAME.npy``, whole."""
         content = np.load(BytesIO(_content(self.place, f"{name}.npy")), allow_pickle=False)
