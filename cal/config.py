@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from cal.baselines import Arl, MMPareto, OgmGe, Pmr, Qmf, Tmc
 from cal.fields import Count, NonNegative, Number, Positive, Section, Unit
+from cal.protocols import Evaluate, protocol_faults
 
 MODALITIES: dict[str, tuple[str, ...]] = {
     "handwritten": ("fac", "fou", "kar", "mor", "pix", "zer"),
@@ -132,15 +133,6 @@ class Train(Section):
     validate_every: Count = 10  # epochs between validations on the select part
 
 
-class Evaluate(Section):
-    """On what, and under which conditions beside clean; ``standard``: the clean-room protocol."""
-
-    noise: Literal["none", "standard"] = "standard"
-    audio_snr_db: tuple[float, ...] = ()  # extra conditions: white noise on the waveform, dB
-    part: Literal["report", "select"] = "report"  # select: a tuning run, the report part is sealed
-    selection: Literal["last", "test-best"] = "last"  # test-best: compatibility (cal/selection.py)
-
-
 class Config(Section):
     """One run, complete. ``Config -> Result`` is a pure function."""
 
@@ -199,6 +191,7 @@ def _cross_faults(config: Config) -> "list[str]":
         )
     if config.evaluate.audio_snr_db and not image:
         faults.append("evaluate.audio_snr_db: only for data with a waveform (data.name=keypad)")
+    faults += protocol_faults(config.evaluate, data_set=config.data.name)
     if config.evaluate.part == "select" and config.evaluate.selection == "test-best":
         faults.append(
             "evaluate.selection: given 'test-best' with evaluate.part=select, whose report part is "

@@ -7,6 +7,7 @@ training; fields that nothing reads are reset to their defaults.
 import ast
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +24,8 @@ from cal.config import (
     Model,
     Optim,
 )
+from cal.protocols import Evaluate
+from cal.severities import table_of
 
 BASELINES = ("ogm_ge", "pmr", "mmpareto", "arl", "qmf", "tmc")
 LIBRARIES = ("torch", "torchvision", "torchaudio", "numpy", "scipy")  # make data and networks
@@ -30,6 +33,7 @@ ROOMS = ("data", "model", "mechanisms", "methods")  # what determines results, w
 FILES = (
     *("config", "fields", "baselines", "losses", "trainer", "batches", "modulation"),
     *("evaluate", "optim", "rng", "parallel", "members", "selection"),
+    *("modalities", "severities", "protocols"),
 )
 
 
@@ -45,6 +49,7 @@ def effective(config: Config) -> Config:
             "data": _data(config.data),
             "model": _model(config.model),
             "optim": _optim(config.optim),
+            "evaluate": _evaluate(config.evaluate),
         }
     )
 
@@ -137,6 +142,22 @@ def _optim(optim: Optim) -> Optim:
     if optim.schedule != "step":
         idle["step_epochs"] = default.step_epochs
     return optim.model_copy(update=idle)
+
+
+def _evaluate(evaluate: Evaluate) -> Evaluate:
+    """Without repeated severities; without the protocol its axis is read by nobody."""
+    table = table_of(evaluate.severities) if evaluate.noise == "standard" else {}
+    more = {
+        "gaussian_sigma": _beyond(evaluate.gaussian_sigma, table.get("gaussian", ())),
+        "salt_pepper_share": _beyond(evaluate.salt_pepper_share, table.get("salt_pepper", ())),
+        "missing_share": _beyond(evaluate.missing_share, table.get("missing", ())),
+    }
+    severities = evaluate.severities if evaluate.noise == "standard" else Evaluate().severities
+    return evaluate.model_copy(update={**more, "severities": severities})
+
+
+def _beyond(asked: Sequence[float], there: Sequence[float]) -> tuple[float, ...]:
+    return tuple(sorted(set(asked) - set(there)))
 
 
 def canonical(config: Config) -> str:

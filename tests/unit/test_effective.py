@@ -73,6 +73,9 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (merge(KEYPAD, {"model": {"hidden": [9, 64]}}), merge(KEYPAD, {"model": {"hidden": [64]}})),
     ({"optim": {"name": "adam", "momentum": 0.1}}, {"optim": {"name": "adam"}}),
     ({"optim": {"step_epochs": 3}}, {}),
+    ({"evaluate": {"noise": "none", "severities": "axis"}}, {"evaluate": {"noise": "none"}}),
+    ({"evaluate": {"gaussian_sigma": [3, 1, 3]}}, {"evaluate": {"gaussian_sigma": [3]}}),
+    ({"evaluate": {"salt_pepper_share": [0.3, 0.1], "missing_share": [1]}}, {}),
     # two modalities: linear and inverse are the same function
     (merge(KEYPAD, cal(bottleneck={"asymmetry": "linear"})), KEYPAD),
 ]
@@ -130,6 +133,10 @@ CHANGES: list[dict[str, Any]] = [
     {"train": {"batch": 32}},
     {"train": {"validate_every": 3}},
     {"evaluate": {"noise": "none"}},
+    {"evaluate": {"severities": "axis"}},
+    {"evaluate": {"gaussian_sigma": [3]}},
+    {"evaluate": {"salt_pepper_share": [0.5]}},
+    {"evaluate": {"missing_share": [0.5]}},
     {"evaluate": {"part": "select"}},
     {"evaluate": {"selection": "test-best"}},
     KEYPAD,
