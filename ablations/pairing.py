@@ -18,12 +18,14 @@ samples trained on beside the others. Such a contrast stays paired, and its note
 from collections.abc import Iterable
 
 from cal.config import Config, flatten
+from cal.protocols import CLEAN_ROOM
 
 PAIRED = "paired"
 SPLIT = ("data.name", "data.labels_per_class", "data.probe", "data.select")
 INPUTS = ("data.corrupt_views", "data.corrupt_sigma", "data.snr_db", "data.image_sigma") + (
     "evaluate.noise",
-    "evaluate.audio_snr_db",
+    "evaluate.severities",
+    *(f"evaluate.{name}" for name in CLEAN_ROOM),
 )
 ORDER = ("train.batch", "train.epochs")
 MEANING = {"seed": "other draws"} | (

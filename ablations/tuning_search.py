@@ -15,6 +15,7 @@ from ablations.plan import Plan
 from ablations.tuning import EXPERIMENT, ArmTuning, Budget, Outcome, Spec, Trial, TuningSpec, Values
 from cal.config import Config, ConfigError, flatten
 from cal.effective import effective, run_hash
+from cal.protocols import NO_MORE
 from cal.runs import Run
 from search_spaces.edges import edges
 from search_spaces.fields import laid
@@ -150,7 +151,7 @@ def tuning_run(config: Config, values: Mapping[str, Any], *, seed: int, objectiv
     evaluation than the objective needs.
     """
     noise = "standard" if objective == "robust" else "none"
-    measured = {"part": "select", "noise": noise, "audio_snr_db": [], "selection": "last"}
+    measured = {"part": "select", "noise": noise, "selection": "last", **NO_MORE}
     own = {f"evaluate.{name}": value for name, value in measured.items()}
     return effective(laid(config, {**values, **own, "seed": seed}))
 

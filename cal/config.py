@@ -18,6 +18,7 @@ from cal.baselines import Arl, MMPareto, OgmGe, Pmr, Qmf, Tmc
 from cal.fields import ConfigError as ConfigError
 from cal.fields import Count, NonNegative, Number, Positive, Section, Unit
 from cal.modalities import Modality
+from cal.protocols import Evaluate
 from cal.rules import LARGE as LARGE
 from cal.source import Data as Data
 
@@ -115,15 +116,6 @@ class Train(Section):
     accumulate: Count = 1  # parts of a batch that go through the network one after another
     channels_last: bool = False  # memory layout of images
     compile: Literal["none", "aot_eager", "inductor"] = "none"  # torch.compile's backend
-
-
-class Evaluate(Section):
-    """On what, and under which conditions beside clean; ``standard``: the clean-room protocol."""
-
-    noise: Literal["none", "standard"] = "standard"
-    audio_snr_db: tuple[float, ...] = ()  # extra conditions: white noise on the waveform, dB
-    part: Literal["report", "select"] = "report"  # select: a tuning run, the report part is sealed
-    selection: Literal["last", "test-best"] = "last"  # test-best: compatibility (cal/selection.py)
 
 
 class Config(Section):

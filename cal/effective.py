@@ -7,6 +7,7 @@ training; fields that nothing reads are reset to their defaults.
 import ast
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -26,25 +27,17 @@ from cal.config import (
     Optim,
 )
 from cal.content import PLACES, digests
+from cal.protocols import Evaluate
+from cal.severities import table_of
 from cal.source import PREPARED
 
 BASELINES = ("ogm_ge", "pmr", "mmpareto", "arl", "qmf", "tmc")
 LIBRARIES = ("torch", "torchvision", "torchaudio", "numpy", "scipy")  # make data and networks
 ROOMS = ("data", "model", "mechanisms", "methods")  # what determines results, with FILES
 FILES = (
-    *(
-        "config",
-        "fields",
-        "baselines",
-        "losses",
-        "trainer",
-        "batches",
-        "modulation",
-        "source",
-        "versions",
-        "members",
-    ),
-    *("evaluate", "optim", "rng", "parallel", "selection"),
+    *("config", "fields", "baselines", "source", "protocols", "severities", "modalities"),
+    *("losses", "trainer", "batches", "modulation", "evaluate", "versions", "optim", "rng"),
+    *("parallel", "members", "selection"),
 )
 
 
@@ -60,6 +53,7 @@ def effective(config: Config) -> Config:
             "data": _data(config.data),
             "model": _model(config),
             "optim": _optim(config.optim),
+            "evaluate": _evaluate(config.evaluate),
         }
     )
 
@@ -155,6 +149,22 @@ def _optim(optim: Optim) -> Optim:
     if optim.schedule != "step":
         idle["step_epochs"] = default.step_epochs
     return optim.model_copy(update=idle)
+
+
+def _evaluate(evaluate: Evaluate) -> Evaluate:
+    """Without repeated severities; without the protocol its axis is read by nobody."""
+    table = table_of(evaluate.severities) if evaluate.noise == "standard" else {}
+    more = {
+        "gaussian_sigma": _beyond(evaluate.gaussian_sigma, table.get("gaussian", ())),
+        "salt_pepper_share": _beyond(evaluate.salt_pepper_share, table.get("salt_pepper", ())),
+        "missing_share": _beyond(evaluate.missing_share, table.get("missing", ())),
+    }
+    severities = evaluate.severities if evaluate.noise == "standard" else Evaluate().severities
+    return evaluate.model_copy(update={**more, "severities": severities})
+
+
+def _beyond(asked: Sequence[float], there: Sequence[float]) -> tuple[float, ...]:
+    return tuple(sorted(set(asked) - set(there)))
 
 
 def canonical(config: Config) -> str:

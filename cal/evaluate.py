@@ -14,8 +14,10 @@ from cal.batches import Stacked
 from cal.config import Config
 from cal.data.corruptions import Condition, conditions, robust
 from cal.data.parts import Parts, SealedError
+from cal.modalities import Modality
 from cal.model.network import Network
 from cal.records import Predictions, Result
+from cal.severities import applies
 from cal.versions import Versions, pieces, versions
 
 CHUNK = 128  # rows of one forward pass of each replica: larger maps leave the cache
@@ -115,7 +117,7 @@ def evaluate(
             if part == "report":
                 kept[r][name] = predictions
     for numbers in metrics:
-        numbers |= robust_metrics(numbers, configs[0].modalities, room=room)
+        numbers |= robust_metrics(numbers, configs[0].inputs, room=room)
     return [Result(m, k) for m, k in zip(metrics, kept, strict=True)]
 
 
@@ -165,15 +167,17 @@ def check_part(configs: Sequence[Config], data: Sequence[Parts]) -> None:
 
 
 def robust_metrics(
-    numbers: Mapping[str, float], modalities: Sequence[str], *, room: str = "test"
+    numbers: Mapping[str, float], modalities: Sequence[Modality], *, room: str = "test"
 ) -> dict[str, float]:
     """``test/robust/...``: mean of the four noise groups; empty where a group is missing."""
     found = {}
+    names = [m.name for m in modalities]
+    texts = [m.name for m in modalities if not applies("gaussian", m.kind)]
     for kind in KINDS:
         by_condition = {
             key.split("/")[1]: value for key, value in numbers.items() if key.endswith(f"/{kind}")
         }
-        value = robust(by_condition, modalities)
+        value = robust(by_condition, names, texts=texts)
         if value is not None:
             found[f"{room}/robust/{kind}"] = value
     return found

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cal import own, source
+from cal.protocols import protocol_faults
 
 if TYPE_CHECKING:
     from cal.config import Config
@@ -21,6 +22,7 @@ def faults(config: "Config") -> list[str]:
     found += source.faults(config.data, config.inputs)
     found += _model_faults(config)
     found += _train_faults(config)
+    found += protocol_faults(config.evaluate, data_set=config.data.name)
     if config.evaluate.audio_snr_db and all(m.kind != "sound" for m in config.inputs):
         found.append("evaluate.audio_snr_db: only for data with a waveform (data.name=keypad)")
     if config.evaluate.part == "select" and config.evaluate.selection == "test-best":

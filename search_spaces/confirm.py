@@ -15,6 +15,7 @@ from scipy import stats
 
 from cal.config import Config
 from cal.effective import effective, run_hash
+from cal.protocols import NO_MORE
 from cal.runs import Run
 from evidence import statistics as st
 from search_spaces.fields import laid
@@ -102,9 +103,9 @@ def _of_trial(search: Search, spec: ArmSpec, arm: "Arm", trial: Trial, rank: int
 def _reported(search: Search, spec: ArmSpec, values: Mapping[str, Any]) -> Config:
     """A configuration of an arm as it is reported: on the report part, under noise."""
     kept = search.base.evaluate
-    scored = {"part": "report", "noise": "standard", "selection": kept.selection}
-    own: dict[str, Any] = {f"evaluate.{key}": value for key, value in scored.items()}
-    own["evaluate.audio_snr_db"] = list(kept.audio_snr_db)
+    scored: dict[str, Any] = {"part": "report", "noise": "standard", "selection": kept.selection}
+    scored |= {name: getattr(kept, name) for name in NO_MORE}
+    own = {f"evaluate.{key}": value for key, value in scored.items()}
     return effective(laid(spec.base, {**values, **own}))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from cal.config import CONFIGS, Config, ConfigError, find_yaml, merge, parse, read_yaml
 from cal.effective import canonical, code_version, run_hash
+from cal.protocols import NO_MORE
 from search_spaces.branches import completed, settings_for
 from search_spaces.dimension import Dimension
 from search_spaces.fields import laid
@@ -172,6 +173,6 @@ def _arm(
                 "configurations; allowed: fields of what is compared"
             )
     noise = "standard" if any(o.noise for o in objectives) else "none"
-    scored = {"part": "select", "noise": noise, "audio_snr_db": [], "selection": "last"}
+    scored = {"part": "select", "noise": noise, "selection": "last", **NO_MORE}
     own = {f"evaluate.{key}": value for key, value in scored.items()}
     return ArmSpec(name, title or name, laid(base, own), space, dict(config))

@@ -39,13 +39,15 @@ HOMES = {
 # All that a room may import beside the standard library.
 ALLOWED = {
     "cal/config.py": ("pydantic", "pydantic_core", "yaml", "cal.fields", "cal.baselines")
-    + ("cal.modalities", "cal.own", "cal.rules", "cal.source"),
+    + ("cal.modalities", "cal.own", "cal.protocols", "cal.rules", "cal.source"),
     "cal/source.py": ("pydantic", "pydantic_core", "cal.fields", "cal.modalities", "cal.own"),
-    "cal/rules.py": ("cal.own", "cal.source", "cal.config"),
+    "cal/rules.py": ("cal.own", "cal.protocols", "cal.source", "cal.config"),
     "cal/own.py": ("cal.fields", "cal.modalities"),
     "cal/modalities.py": (),
     "cal/fields.py": ("pydantic", "pydantic_core"),
     "cal/baselines.py": ("pydantic", "cal.fields"),
+    "cal/protocols.py": ("pydantic", "cal.fields"),
+    "cal/severities.py": ("cal.modalities",),
     "cal/losses.py": ("torch",),
     "cal/mechanisms/*": ("torch", "cal.mechanisms"),
     "cal/model/*": ("torch", "torchvision", "transformers", "cal.config", "cal.modalities")

@@ -53,6 +53,7 @@ ROWS = {
     "missing": Row(
         (
             ("handwritten", Condition("missing", "mor", 1.0)),
+            ("handwritten", Condition("missing", "fac", 0.5)),
             ("keypad", Condition("missing", "audio", 1.0)),
         ),
         clipped=False,

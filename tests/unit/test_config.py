@@ -68,6 +68,11 @@ def fault(tree: dict[str, Any]) -> str:
             "model.encoder: given 'cnn'; allowed for data.name=handwritten: mlp or linear",
         ),
         (["cal=null"], "cal: given null; method=cal needs this section"),
+        (
+            ["evaluate.noise=qmf-2023"],
+            "evaluate.noise: given 'qmf-2023' with data.name=handwritten; allowed: standard or "
+            "none (qmf-2023 is defined on raw pixels and words: mvsa-single, nyud2)",
+        ),
     ],
 )
 def test_one_line_says_it(words: list[str], line: str) -> None:
@@ -85,6 +90,10 @@ def test_one_line_says_it(words: list[str], line: str) -> None:
         (["model.hidden=[64,0]"], "model.hidden.1: given 0; "),
         (["data=3"], "data: given 3; "),
         (["cal.contribution.enabled=maybe"], "cal.contribution.enabled: given 'maybe'; "),
+        (["evaluate.missing_share=[0]"], "evaluate.missing_share.0: given 0; "),
+        (["evaluate.salt_pepper_share=[1.1]"], "evaluate.salt_pepper_share.0: given 1.1; "),
+        (["evaluate.gaussian_sigma=[-1]"], "evaluate.gaussian_sigma.0: given -1; "),
+        (["evaluate.severities=dense"], "evaluate.severities: given 'dense'; allowed: standard, "),
         (["evaluate.audio_snr_db=[0]"], "evaluate.audio_snr_db: only for data with a waveform"),
     ],
 )

@@ -77,6 +77,9 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
     # what only prepared data read
     ({"data": {"side": 99, "frames": 2, "view": "centre", "augment": False}}, {}),
     ({"data": {"spectrogram": "fbank", "tokens": 9, "tokenizer": "a"}, "model": {"bert": "b"}}, {}),
+    ({"evaluate": {"noise": "none", "severities": "axis"}}, {"evaluate": {"noise": "none"}}),
+    ({"evaluate": {"gaussian_sigma": [3, 1, 3]}}, {"evaluate": {"gaussian_sigma": [3]}}),
+    ({"evaluate": {"salt_pepper_share": [0.3, 0.1], "missing_share": [1]}}, {}),
     # two modalities: linear and inverse are the same function
     (merge(KEYPAD, cal(bottleneck={"asymmetry": "linear"})), KEYPAD),
 ]
@@ -140,6 +143,10 @@ CHANGES: list[dict[str, Any]] = [
     *[merge(RESNET, {"train": {"compile": v}}) for v in ("aot_eager", "inductor")],
     {"train": {"validate_every": 3}},
     {"evaluate": {"noise": "none"}},
+    {"evaluate": {"severities": "axis"}},
+    {"evaluate": {"gaussian_sigma": [3]}},
+    {"evaluate": {"salt_pepper_share": [0.5]}},
+    {"evaluate": {"missing_share": [0.5]}},
     {"evaluate": {"part": "select"}},
     {"evaluate": {"selection": "test-best"}},
     KEYPAD,

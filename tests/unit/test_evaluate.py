@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from cal import config
+from cal.data.corruptions import conditions_for
 from cal.evaluate import (
     calibration_error,
     evaluate,
@@ -19,6 +20,7 @@ from cal.evaluate import (
     score,
     summarise,
 )
+from cal.modalities import KNOWN
 from cal.records import Result
 from cal.trainer import Trainer
 
@@ -73,8 +75,11 @@ def test_three_samples_by_hand() -> None:
 
 
 def test_robust_is_the_mean_of_four_groups_or_nothing() -> None:
-    names = ("audio", "image")
-    assert robust_metrics({"test/clean/accuracy": 0.9}, names) == {}
+    modalities = KNOWN["mvsa-single"]
+    values = dict.fromkeys([c.name for c in conditions_for(modalities, "standard")], 0.5)
+    metrics = {f"test/{name}/accuracy": value for name, value in values.items()}
+    assert robust_metrics(metrics, modalities) == {"test/robust/accuracy": 0.5}
+    assert robust_metrics({"test/clean/accuracy": 0.9}, modalities) == {}
 
 
 def trainer(noise: str = "none") -> Trainer:
