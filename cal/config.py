@@ -39,12 +39,24 @@ class Data(Section):
     probe: Count = 128  # samples on which I(m) and D(m) are measured
     select: Count = 400  # samples for validation and selection
     probe_in_training: bool = False  # the control that spends the probe's labels on training
+    modalities: tuple[str, ...] = ()  # all that the network sees; none named: those of the data set
     corrupt_views: tuple[str, ...] = ()  # handwritten: modalities drowned in noise in every part
     corrupt_sigma: NonNegative = 4.0  # handwritten: standard deviation, standardised units
     snr_db: Annotated[
         float, Number, Field(ge=-40.0, le=40.0)
     ] = -14.0  # keypad: audio signal to noise, dB
     image_sigma: NonNegative = 0.5  # keypad: image noise, standard deviation, units of [0, 1]
+
+    @property
+    def every_modality(self) -> tuple[str, ...]:
+        """Those of the data set, seen or not. Noise strikes them all alike."""
+        return MODALITIES[self.name]
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The M that the network sees, in the order of the data set."""
+        every = self.every_modality
+        return tuple(n for n in every if n in self.modalities) if self.modalities else every
 
 
 class Model(Section):
@@ -162,8 +174,8 @@ class Config(Section):
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """Names of the M modalities of the configured data set."""
-        return MODALITIES[self.data.name]
+        """Names of the M modalities that the network sees."""
+        return self.data.present
 
     @property
     def mechanisms(self) -> Cal:
@@ -181,13 +193,16 @@ class Config(Section):
 def _cross_faults(config: Config) -> "list[str]":
     """Rules that span fields; each message carries the cure."""
     faults = []
-    names = config.modalities
-    unknown = [view for view in config.data.corrupt_views if view not in names]
-    if unknown:
-        faults.append(
-            f"data.corrupt_views: given {unknown[0]!r}; "
-            f"allowed: modalities of {config.data.name}: {', '.join(names)}"
-        )
+    names, given = config.data.every_modality, config.data.modalities
+    for field in ("corrupt_views", "modalities"):
+        unknown = [view for view in getattr(config.data, field) if view not in names]
+        if unknown:
+            faults.append(
+                f"data.{field}: given {unknown[0]!r}; "
+                f"allowed: modalities of {config.data.name}: {', '.join(names)}"
+            )
+    if len(set(given)) < len(given):
+        faults.append(f"data.modalities: given {', '.join(given)}; allowed: each modality once")
     if config.data.corrupt_views and config.data.name != "handwritten":
         faults.append("data.corrupt_views: only for data.name=handwritten; leave it empty")
     image = config.data.name == "keypad"
@@ -213,10 +228,11 @@ def _cross_faults(config: Config) -> "list[str]":
             f"{FUSIONS[method]}"
         )
     cal = config.cal
-    if cal is not None and cal.contribution.floor >= 1 / len(names):
+    most = 1 / max(1, len(config.modalities))
+    if cal is not None and cal.contribution.floor >= most:
         faults.append(
             f"cal.contribution.floor: given {cal.contribution.floor}; "
-            f"allowed: 0 <= floor < 1/M = {1 / len(names):.4g}"
+            f"allowed: 0 <= floor < 1/M = {most:.4g}"
         )
     measures = config.method == "cal" and cal is not None and cal.contribution.enabled
     if measures and config.data.probe_in_training:

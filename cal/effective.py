@@ -70,7 +70,8 @@ def _cal(config: Config) -> Cal | None:
     asymmetry = b.asymmetry
     if asymmetry == "linear" and modalities == 2:
         asymmetry = "inverse"  # the same function for two modalities
-    guided = c.enabled and (accelerated or asymmetry != "uniform")
+    # Of one modality alone W is 1, whatever is measured.
+    guided = c.enabled and modalities > 1 and (accelerated or asymmetry != "uniform")
     apply = a.apply
     if apply == "auto":
         apply = "gradient" if config.optim.name == "sgd" else "learning_rate"
@@ -106,13 +107,19 @@ def _bottleneck(b: Bottleneck, asymmetry: str) -> Bottleneck:
 
 
 def _data(data: Data) -> Data:
-    default = Data()
-    if data.name == "handwritten":
-        sigma = data.corrupt_sigma if data.corrupt_views else default.corrupt_sigma
-        views = tuple(sorted(set(data.corrupt_views)))
-        idle: dict[str, Any] = {"snr_db": default.snr_db, "image_sigma": default.image_sigma}
-        return data.model_copy(update={**idle, "corrupt_sigma": sigma, "corrupt_views": views})
-    return data.model_copy(update={"corrupt_sigma": default.corrupt_sigma})
+    default, seen = Data(), data.present
+    views = tuple(sorted(set(data.corrupt_views) & set(seen)))
+    idle: dict[str, Any] = {
+        "modalities": () if seen == data.every_modality else seen,
+        "corrupt_views": views,
+    }
+    if not views:
+        idle["corrupt_sigma"] = default.corrupt_sigma
+    if "audio" not in seen:
+        idle["snr_db"] = default.snr_db
+    if data.name != "keypad" or "image" not in seen:
+        idle["image_sigma"] = default.image_sigma
+    return data.model_copy(update=idle)
 
 
 def _model(model: Model) -> Model:

@@ -173,7 +173,7 @@ def evaluate(
             if part == "report":
                 kept[r][name] = predictions
     for numbers in metrics:
-        numbers |= robust_metrics(numbers, configs[0].modalities, room=room)
+        numbers |= robust_metrics(numbers, configs[0].data.every_modality, room=room)
     return [Result(m, k) for m, k in zip(metrics, kept, strict=True)]
 
 

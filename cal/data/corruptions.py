@@ -42,18 +42,20 @@ class Condition:
 
 
 def conditions(config: Config) -> tuple[Condition, ...]:
-    """All conditions of a configuration, beside clean."""
+    """All conditions of a configuration, beside clean: those of the data set, so that arms that see
+    fewer modalities are tested in the same world. Noise on what they do not see changes nothing.
+    """
     if config.evaluate.noise == "none":
         standard = []
     else:
-        names = config.modalities
+        names = config.data.every_modality
         standard = [
             Condition(kind, target, severity)
             for kind, severities in SEVERITIES.items()
             for target in (names if kind == "missing" else (*names, "half", "all"))
             for severity in severities
         ]
-    extra = config.evaluate.audio_snr_db if "audio" in config.modalities else ()
+    extra = config.evaluate.audio_snr_db if "audio" in config.data.every_modality else ()
     return (*standard, *(Condition("audio_snr", "audio", snr) for snr in extra))
 
 
@@ -107,7 +109,9 @@ def corrupted(
 
 def corrupt(parts: Parts, condition: Condition) -> tuple[Tensor, ...]:
     """The evaluated part's inputs M x [N, ...] under a condition."""
-    part = parts.evaluated
+    part, every = parts.evaluated, parts.every_modality or parts.modalities
+    if condition.target in every and condition.target not in parts.modalities:
+        return part.inputs
     if condition.kind == "audio_snr":
         if parts.audio_at_snr is None:
             raise ValueError("audio_snr: only for data with a waveform")
@@ -116,15 +120,16 @@ def corrupt(parts: Parts, condition: Condition) -> tuple[Tensor, ...]:
         return tuple(
             audio if name == "audio" else x for name, x in zip(names, part.inputs, strict=True)
         )
-    mask = hit(condition, part.ids, parts.modalities)
+    mask = hit(condition, part.ids, every)
     found = []
     for m, (name, x) in enumerate(zip(parts.modalities, part.inputs, strict=True)):
-        if not mask[:, m].any():
+        struck = mask[:, every.index(name)]
+        if not struck.any():
             found.append(x)
             continue
         low, high = parts.low[m], parts.high[m]
         noisy = corrupted(x, part.ids, condition, modality=name, low=low, high=high)
-        rows = mask[:, m].view(-1, *[1] * (x.dim() - 1))
+        rows = struck.view(-1, *[1] * (x.dim() - 1))
         found.append(torch.where(rows, noisy, x))
     return tuple(found)
 

@@ -44,6 +44,7 @@ class Parts:
     audio_at_snr: Callable[[float], Tensor] | None = None  # evaluated audio with more noise, dB
     source: Mapping[str, str] = field(default_factory=dict)  # name, licence, DOI
     evaluated_on: str = "report"  # or select
+    every_modality: tuple[str, ...] = ()  # of the data set, seen or not; empty: as ``modalities``
 
     @property
     def report(self) -> Part:

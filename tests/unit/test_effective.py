@@ -73,6 +73,30 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (merge(KEYPAD, {"model": {"hidden": [9, 64]}}), merge(KEYPAD, {"model": {"hidden": [64]}})),
     ({"optim": {"name": "adam", "momentum": 0.1}}, {"optim": {"name": "adam"}}),
     ({"optim": {"step_epochs": 3}}, {}),
+    # what concerns a modality that is not seen
+    ({"data": {"modalities": ["pix", "fac"]}}, {"data": {"modalities": ["fac", "pix"]}}),
+    ({"data": {"modalities": ["zer", "pix", "mor", "kar", "fou", "fac"]}}, {}),
+    (
+        {"data": {"modalities": ["fou"], "corrupt_views": ["fac"], "corrupt_sigma": 2}},
+        {"data": {"modalities": ["fou"]}},
+    ),
+    (
+        merge(KEYPAD, {"data": {"modalities": ["audio"], "image_sigma": 2}}),
+        merge(KEYPAD, {"data": {"modalities": ["audio"]}}),
+    ),
+    (
+        merge(KEYPAD, {"data": {"modalities": ["image"], "snr_db": 2}}),
+        merge(KEYPAD, {"data": {"modalities": ["image"]}}),
+    ),
+    # one modality: W is 1
+    (
+        {"data": {"modalities": ["fac"]}, **cal(contribution={"tau": 0.4})},
+        {"data": {"modalities": ["fac"]}, **cal(contribution=OFF)},
+    ),
+    (
+        {"data": {"modalities": ["fac"]}, **cal(bottleneck={"asymmetry": "reversed"})},
+        {"data": {"modalities": ["fac"]}},
+    ),
     # two modalities: linear and inverse are the same function
     (merge(KEYPAD, cal(bottleneck={"asymmetry": "linear"})), KEYPAD),
 ]
@@ -94,6 +118,10 @@ CHANGES: list[dict[str, Any]] = [
     {"data": {"select": 100}},
     {"data": {"probe_in_training": True}, "cal": {"contribution": {"enabled": False}}},
     {"data": {"corrupt_views": ["fac"]}},
+    {"data": {"modalities": ["fac"]}},
+    {"data": {"modalities": ["fac", "pix"]}},
+    merge(KEYPAD, {"data": {"modalities": ["audio"]}}),
+    merge(KEYPAD, {"data": {"modalities": ["image"]}}),
     {"data": {"corrupt_views": ["fac"], "corrupt_sigma": 2}},
     {"model": {"hidden": [32]}},
     {"model": {"d_z": 8}},
