@@ -18,7 +18,7 @@ Tree = dict[str, Any]
 class Arm:
     """One arm; ``switches``: factor -> on, empty where the arm is no cell of the design.
 
-    ``by_regime``: regime -> what lies over ``overrides`` there alone (tuned arms).
+    ``by_regime``: regime -> what lies over ``overrides`` there alone.
     """
 
     name: str
@@ -103,7 +103,7 @@ def _neutral(study: Study, cell: Cell) -> Tree:
 
 def arms_of(study: Study) -> list[Arm]:
     """The arms beside the cells."""
-    return [Arm(name, a.title or name, a.config, {}) for name, a in study.arms.items()]
+    return [Arm(name, a.title or name, a.config, {}, a.regimes) for name, a in study.arms.items()]
 
 
 def sweeps_of(study: Study) -> tuple[tuple[Sweep, ...], list[Arm]]:

@@ -12,12 +12,13 @@ own (``cal/rng.py``). So two runs of one seed share
 
 By design arms may differ in the network, the method and its numbers, and the optimiser: that is
 what is compared. ``data.probe_in_training`` is a treatment as well: the same split, the probe's
-samples trained on beside the others. Such a contrast stays paired, and its note says so.
+samples trained on beside the others. So is ``data.modalities``: the inputs of the modalities that
+both see are shared. Such a contrast stays paired, and its note says so.
 """
 
 from collections.abc import Iterable
 
-from cal.config import Config, flatten
+from cal.config import Config, Data, flatten
 from cal.protocols import CLEAN_ROOM
 
 PAIRED = "paired"
@@ -27,6 +28,7 @@ INPUTS = ("data.corrupt_views", "data.corrupt_sigma", "data.snr_db", "data.image
     "evaluate.severities",
     *(f"evaluate.{name}" for name in CLEAN_ROOM),
 )
+OF = {"data.snr_db": "audio", "data.image_sigma": "image", "evaluate.audio_snr_db": "audio"}
 ORDER = ("train.batch", "train.epochs")
 MEANING = {"seed": "other draws"} | (
     dict.fromkeys(SPLIT, "other samples")
@@ -40,7 +42,8 @@ def unshared(arm: Config, reference: Config) -> list[str]:
 
     Both in their effective form, so that a field nobody reads does not count.
     """
-    left, right = _flat(arm), _flat(reference)
+    both = set(arm.modalities) & set(reference.modalities)
+    left, right = _flat(arm, both), _flat(reference, both)
     return [
         f"{name} {left[name]} against {right[name]} ({meaning})"
         for name, meaning in MEANING.items()
@@ -56,6 +59,11 @@ def by_design(arm: Config, reference: Config) -> list[str]:
         notes.append(
             f"the {more} trains on the {arm.data.probe} probe samples as well, by design; seeds, "
             "split and report inputs are shared, the order of training samples is not"
+        )
+    if arm.modalities != reference.modalities:
+        seen = (" and ".join(config.modalities) for config in (arm, reference))
+        notes.append(
+            "the arm sees {}, the reference {}, by design; what both see is shared".format(*seen)
         )
     if arm.model != reference.model:
         left, right = flatten(arm.model.model_dump()), flatten(reference.model.model_dump())
@@ -74,5 +82,11 @@ def pairing(pairs: Iterable[tuple[Config, Config]]) -> tuple[str, str]:
     return "; ".join(reasons) or PAIRED, "; ".join(notes)
 
 
-def _flat(config: Config) -> dict[str, object]:
-    return flatten(config.model_dump())
+def _flat(config: Config, seen: set[str]) -> dict[str, object]:
+    """The fields; of the inputs those of the modalities ``seen`` alone."""
+    found = flatten(config.model_dump())
+    views = tuple(view for view in config.data.corrupt_views if view in seen)
+    found["data.corrupt_views"] = views
+    if not views:
+        found["data.corrupt_sigma"] = Data().corrupt_sigma
+    return found | dict.fromkeys(name for name, modality in OF.items() if modality not in seen)

@@ -51,7 +51,7 @@ def train(run: Run) -> Iterator[Record]:
         for name, predictions in kept.items()
         for kind, value in _scores(predictions).items()
     }
-    metrics |= robust_metrics(metrics, run.config.inputs)
+    metrics |= robust_metrics(metrics, run.config.data.every)
     yield Result(metrics | {"time/train_s": 0.0, "time/step_ms": 0.0}, kept)
 
 

@@ -36,6 +36,7 @@ class ArmSpec(Section):
 
     title: str = ""
     config: Tree = Field(default_factory=dict)
+    regimes: dict[str, Tree] = Field(default_factory=dict)  # what lies over it in one of them alone
 
 
 class Factor(Section):
@@ -230,6 +231,10 @@ def _judging_faults(study: Study) -> Iterator[str]:
             yield f"contrasts.{i}: given {arm} - {reference}; allowed: two arms"
         elif (arm, reference) in pairs[:i] or (reference, arm) in pairs[:i]:
             yield f"contrasts.{i}: given {arm} - {reference}; allowed: each comparison once"
+    for name, spec in study.arms.items():
+        unknown = [regime for regime in spec.regimes if regime not in study.regimes]
+        if unknown:
+            yield named(f"arms.{name}.regimes", unknown[0], study.regimes)
     for name in study.regimes:
         if ": " in name:
             yield f"regimes: given {name!r}; allowed: names without a colon before a space"

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from ablations.plan import Arm, Contrast, Plan
+from cal.config import merge
 from search_spaces.fields import tree_of
 
 Values = dict[str, Any]
@@ -149,7 +150,11 @@ def tuned_arms(plan: Plan, outcome: Outcome) -> tuple[Arm, ...]:
             name=TUNED.format(name),
             title=f"{by_name[name].title}, re-tuned",
             switches={},
-            by_regime={a.regime: a.overrides for a in outcome.arms if a.arm == name},
+            by_regime={
+                a.regime: merge(by_name[name].by_regime.get(a.regime, {}), a.overrides)
+                for a in outcome.arms
+                if a.arm == name
+            },
         )
         for name in names
     )

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from cal import own, rules
+from cal import rules
 from cal.baselines import Arl, MMPareto, OgmGe, Pmr, Qmf, Tmc
 from cal.fields import ConfigError as ConfigError
 from cal.fields import Count, NonNegative, Number, Positive, Section, Unit
@@ -139,13 +139,13 @@ class Config(Section):
 
     @property
     def inputs(self) -> tuple[Modality, ...]:
-        """The M modalities of the configured data set."""
-        return own.modalities(self.data.name)
+        """The M modalities that the network sees."""
+        return self.data.seen
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """Their names."""
-        return tuple(modality.name for modality in self.inputs)
+        return self.data.present
 
     @property
     def mechanisms(self) -> Cal:

@@ -79,7 +79,8 @@ def _cal(config: Config) -> Cal | None:
     asymmetry = b.asymmetry
     if asymmetry == "linear" and modalities == 2:
         asymmetry = "inverse"  # the same function for two modalities
-    guided = c.enabled and (accelerated or asymmetry != "uniform")
+    # Of one modality alone W is 1, whatever is measured.
+    guided = c.enabled and modalities > 1 and (accelerated or asymmetry != "uniform")
     apply = a.apply
     if apply == "auto":
         apply = "gradient" if config.optim.name == "sgd" else "learning_rate"
@@ -115,14 +116,21 @@ def _bottleneck(b: Bottleneck, asymmetry: str) -> Bottleneck:
 
 
 def _data(data: Data) -> Data:
-    default = Data()
-    idle = {name: getattr(default, name) for name in PREPARED if own.in_memory(data.name)}
-    if data.name != "keypad":
-        idle |= {"snr_db": default.snr_db, "image_sigma": default.image_sigma}
-    if not data.corrupt_views:
+    default, seen = Data(), data.present
+    views = tuple(sorted(set(data.corrupt_views) & set(seen)))
+    idle: dict[str, Any] = {
+        "modalities": () if seen == data.every_modality else seen,
+        "corrupt_views": views,
+    }
+    if own.in_memory(data.name):
+        idle |= {name: getattr(default, name) for name in PREPARED}
+    if not views:
         idle["corrupt_sigma"] = default.corrupt_sigma
-    views = tuple(sorted(set(data.corrupt_views)))
-    return data.model_copy(update={**idle, "corrupt_views": views})
+    if data.name != "keypad" or "audio" not in seen:
+        idle["snr_db"] = default.snr_db
+    if data.name != "keypad" or "image" not in seen:
+        idle["image_sigma"] = default.image_sigma
+    return data.model_copy(update=idle)
 
 
 def _model(config: Config) -> Model:

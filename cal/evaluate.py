@@ -117,7 +117,7 @@ def evaluate(
             if part == "report":
                 kept[r][name] = predictions
     for numbers in metrics:
-        numbers |= robust_metrics(numbers, configs[0].inputs, room=room)
+        numbers |= robust_metrics(numbers, configs[0].data.every, room=room)
     return [Result(m, k) for m, k in zip(metrics, kept, strict=True)]
 
 

@@ -235,7 +235,7 @@ _counted: dict[tuple[object, ...], int] = {}
 
 def parameters(config: Config) -> int:
     """How many numbers a run of this configuration learns; counted once for each network."""
-    key = (config.data.name, config.model, config.mechanisms.bottleneck.enabled)
+    key = (config.data.name, config.modalities, config.model, config.mechanisms.bottleneck.enabled)
     if key not in _counted:
         network = Trainer([config]).network
         _counted[key] = sum(p.numel() for p in network.parameters())

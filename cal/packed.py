@@ -32,7 +32,8 @@ def alone(config: Config) -> str | None:
 def shape(config: Config) -> Shape:
     """What the runs of one pack share. A baseline's step is its own, and so are its packs."""
     data = config.data
-    sizes = (data.name, data.labels_per_class, data.probe, data.select, data.probe_in_training)
+    which = (data.name, data.present)
+    sizes = (*which, data.labels_per_class, data.probe, data.select, data.probe_in_training)
     noisy = config.ogm_ge.noise if config.method == "ogm_ge" and config.ogm_ge else None
     family = config.method if config.method != "joint" else "cal"
     return (family, noisy, sizes, config.model, config.train, config.evaluate, config.optim.name)

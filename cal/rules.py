@@ -19,11 +19,11 @@ def faults(config: "Config") -> list[str]:
     """Rules that span fields; each message carries the cure."""
     found = list[str]()
     names = config.modalities
-    found += source.faults(config.data, config.inputs)
+    found += source.faults(config.data)
     found += _model_faults(config)
     found += _train_faults(config)
     found += protocol_faults(config.evaluate, data_set=config.data.name)
-    if config.evaluate.audio_snr_db and all(m.kind != "sound" for m in config.inputs):
+    if config.evaluate.audio_snr_db and all(m.kind != "sound" for m in config.data.every):
         found.append("evaluate.audio_snr_db: only for data with a waveform (data.name=keypad)")
     if config.evaluate.part == "select" and config.evaluate.selection == "test-best":
         found.append(
@@ -39,10 +39,11 @@ def faults(config: "Config") -> list[str]:
             f"{FUSIONS[method]}"
         )
     cal = config.cal
-    if cal is not None and cal.contribution.floor >= 1 / len(names):
+    most = 1 / max(1, len(names))
+    if cal is not None and cal.contribution.floor >= most:
         found.append(
             f"cal.contribution.floor: given {cal.contribution.floor}; "
-            f"allowed: 0 <= floor < 1/M = {1 / len(names):.4g}"
+            f"allowed: 0 <= floor < 1/M = {most:.4g}"
         )
     measures = config.method == "cal" and cal is not None and cal.contribution.enabled
     if measures and config.data.probe_in_training:

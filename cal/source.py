@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from cal.fields import Count, NonNegative, Number, Section
 from cal.modalities import KNOWN, Modality
-from cal.own import in_memory, names
+from cal.own import in_memory, modalities, names
 
 
 def _known(name: str) -> str:
@@ -32,6 +32,7 @@ class Data(Section):
     select: Count = 400  # samples for validation and selection, where none are published
     select_by_group: bool = False  # whole speakers for validation, where the data set has them
     probe_in_training: bool = False  # the control that spends the probe's labels on training
+    modalities: tuple[str, ...] = ()  # all that the network sees; none named: those of the data set
     corrupt_views: tuple[str, ...] = ()  # handwritten: modalities drowned in noise in every part
     corrupt_sigma: NonNegative = 4.0  # handwritten: standard deviation, standardised units
     snr_db: Annotated[
@@ -46,25 +47,48 @@ class Data(Section):
     tokenizer: str | None = None  # prepared text: a local folder (transformers)
     tokens: Annotated[int, Number, Field(ge=2, le=512)] = 128  # prepared text: longest, cut
 
+    @property
+    def every(self) -> tuple[Modality, ...]:
+        """Those of the data set, seen or not. Noise strikes them all alike."""
+        return modalities(self.name)
+
+    @property
+    def every_modality(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(modality.name for modality in self.every)
+
+    @property
+    def seen(self) -> tuple[Modality, ...]:
+        """The M that the network sees, in the order of the data set."""
+        return tuple(m for m in self.every if not self.modalities or m.name in self.modalities)
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(modality.name for modality in self.seen)
+
 
 PREPARED = ("root", "side", "frames", "view", "augment", "spectrogram", "tokenizer", "tokens")
 """Fields that only prepared data read."""
 
 
-def faults(data: Data, modalities: tuple[Modality, ...]) -> Iterator[str]:
+def faults(data: Data) -> Iterator[str]:
     """Rules that span the section's fields; each message carries the cure."""
-    known = [modality.name for modality in modalities]
-    unknown = [view for view in data.corrupt_views if view not in known]
-    if unknown:
-        yield (
-            f"data.corrupt_views: given {unknown[0]!r}; "
-            f"allowed: modalities of {data.name}: {', '.join(known)}"
-        )
+    known, given = data.every_modality, data.modalities
+    for field in ("corrupt_views", "modalities"):
+        unknown = [view for view in getattr(data, field) if view not in known]
+        if unknown:
+            yield (
+                f"data.{field}: given {unknown[0]!r}; "
+                f"allowed: modalities of {data.name}: {', '.join(known)}"
+            )
+    if len(set(given)) < len(given):
+        yield f"data.modalities: given {', '.join(given)}; allowed: each modality once"
     if data.corrupt_views and data.name != "handwritten":
         yield "data.corrupt_views: only for data.name=handwritten; leave it empty"
     if data.root is not None and in_memory(data.name):
         yield f"data.root: given {data.root}; {data.name} is made in memory; leave it out"
-    if data.tokenizer is None and any(m.kind == "text" for m in modalities):
+    if data.tokenizer is None and any(m.kind == "text" for m in data.seen):
         yield (
             f"data.tokenizer: given null; {data.name} has text; allowed: a local folder that "
             "transformers.AutoTokenizer reads"

@@ -5,12 +5,13 @@ Legend: M modalities, N samples.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 
 from cal.data.corruptions import Condition, corrupt
 from cal.data.parts import Part, Parts
+from cal.data.stored_noise import noisy
 
 PIECE = 32  # samples of prepared data that are in memory at once, under every condition
 
@@ -34,7 +35,8 @@ def pieces(parts: Parts) -> Iterator[Parts]:
     for index in torch.arange(len(part.labels)).split(PIECE):
         inputs = tuple(x.batch(index, device=torch.device("cpu")) for x in part.lazies)
         piece = Part(inputs, part.labels[index], part.ids[index])
-        yield replace(parts, evaluated=piece, piece=(part.lazies, index))
+        raw = partial(noisy, part.lazies, parts.modalities, index)
+        yield replace(parts, evaluated=piece, raw=raw)
 
 
 def versions(parts: Parts, noise: tuple[Condition, ...]) -> Versions:
@@ -42,7 +44,7 @@ def versions(parts: Parts, noise: tuple[Condition, ...]) -> Versions:
     modality, so the encoders see far fewer inputs than there are conditions x modalities. Pieces
     are too large to keep.
     """
-    return _made(parts, noise) if parts.piece is None else _made.__wrapped__(parts, noise)
+    return _made(parts, noise) if parts.raw is None else _made.__wrapped__(parts, noise)
 
 
 @lru_cache(maxsize=32)

@@ -91,7 +91,14 @@ PURE += tuple(
 )
 PURE += ("search_spaces/stopping.py", "search_spaces/trials.py")
 HEAVY = ("torch", "ray", "mlflow", "optuna")
-COMMANDS = ("cal.train", "cal.data", "ablations.full", "ablations.report", "ablations.simulate") + (
+COMMANDS = (
+    "cal.train",
+    "cal.data",
+    "ablations.alone",
+    "ablations.full",
+    "ablations.report",
+    "ablations.simulate",
+) + (
     *("ablations.selfcheck", "cal.adapters.tracking", "search_spaces.check"),
     *("search_spaces.explore",),
 )

@@ -56,10 +56,12 @@ class Condition:
 
 
 def conditions(config: Config) -> tuple[Condition, ...]:
-    """All conditions of a configuration, beside clean."""
+    """All conditions of a configuration, beside clean: those of the data set, so that arms that see
+    fewer modalities are tested in the same world. Noise on what they do not see changes nothing.
+    """
     found = config.evaluate
     return conditions_for(
-        config.inputs, found.noise, found.audio_snr_db, severities=severities_of(found)
+        config.data.every, found.noise, found.audio_snr_db, severities=severities_of(found)
     )
 
 
@@ -193,8 +195,10 @@ def corrupted(
 
 def corrupt(parts: Parts, condition: Condition) -> tuple[Tensor, ...]:
     """The evaluated part's inputs M x [N, ...] under a condition."""
-    part = parts.evaluated
-    if condition.kind == "audio_snr":
+    part, every = parts.evaluated, parts.every_modality or parts.modalities
+    if condition.target in every and condition.target not in parts.modalities:
+        return part.tensors
+    if condition.kind == "audio_snr" and parts.raw is None:
         if parts.audio_at_snr is None:
             raise ValueError("audio_snr: only for data with a waveform")
         audio = parts.audio_at_snr(condition.severity)
@@ -202,16 +206,19 @@ def corrupt(parts: Parts, condition: Condition) -> tuple[Tensor, ...]:
         return tuple(
             audio if name == "audio" else x for name, x in zip(names, part.tensors, strict=True)
         )
-    mask = hit(condition, part.ids, parts.modalities)
+    mask = hit(condition, part.ids, every)  # of qmf-2023 all: who is hit is drawn there
     found = []
     for m, (name, x) in enumerate(zip(parts.modalities, part.tensors, strict=True)):
-        if not mask[:, m].any():
+        struck = mask[:, every.index(name)]
+        if not struck.any():
             found.append(x)
             continue
         low, high = parts.low[m], parts.high[m]
-        noisy = corrupted(x, part.ids, condition, modality=name, low=low, high=high)
-        rows = mask[:, m].view(-1, *[1] * (x.dim() - 1))
-        found.append(torch.where(rows, noisy, x))
+        made = None if parts.raw is None else parts.raw(m, condition)
+        if made is None:
+            made = corrupted(x, part.ids, condition, modality=name, low=low, high=high)
+        rows = struck.view(-1, *[1] * (x.dim() - 1))
+        found.append(torch.where(rows, made, x))
     return tuple(found)
 
 

@@ -4,7 +4,7 @@ Images are normalised with the constants of the data set's authors, sound as the
 tables by the training samples. Legend: N samples of a part.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -77,7 +77,7 @@ def parts(data: Data, *, seed: int, evaluated: str, fingerprint: str) -> Parts:
     stored, ids = opened(data), ids_of(data, seed=seed)
     fit = np.setdiff1d(ids.train, ids.probe)
     fit = fit[np.linspace(0, len(fit) - 1, min(LOOKED_AT, len(fit))).astype(int)]
-    made = [_view(stored, name, data, seed, fit) for name in stored.manifest["modalities"]]
+    made = {name: _view(stored, name, data, seed, fit) for name in data.present}
     part = partial(_part, stored, made)
     chosen = {"report": ids.report, "select": ids.select}[evaluated]
     probe = part(ids.probe)
@@ -88,26 +88,23 @@ def parts(data: Data, *, seed: int, evaluated: str, fingerprint: str) -> Parts:
         probe=Part(at_once, probe.labels, probe.ids),
         select=part(ids.select),
         evaluated=part(chosen),
-        low=tuple(_bound(stored, n, v, fit, torch.amin) for n, v in _named(stored, made)),
-        high=tuple(_bound(stored, n, v, fit, torch.amax) for n, v in _named(stored, made)),
+        low=tuple(_bound(stored, n, v, fit, torch.amin) for n, v in made.items()),
+        high=tuple(_bound(stored, n, v, fit, torch.amax) for n, v in made.items()),
         classes=len(stored.classes),
-        modalities=tuple(stored.manifest["modalities"]),
+        modalities=data.present,
+        every_modality=data.every_modality,
         fingerprint=fingerprint,
         source={"name": data.name, "digest": stored.digest},
         evaluated_on=evaluated,
     )
 
 
-def _named(stored: Stored, made: list[View]) -> "zip[tuple[str, View]]":
-    return zip(stored.manifest["modalities"], made, strict=True)
-
-
 def _lazies(part: Part) -> list[Lazy]:
     return [x for x in part.inputs if isinstance(x, Lazy)]
 
 
-def _part(stored: Stored, made: list[View], ids: Ids) -> Part:
-    inputs = tuple(Lazy(stored.rows(name), ids, view) for name, view in _named(stored, made))
+def _part(stored: Stored, made: Mapping[str, View], ids: Ids) -> Part:
+    inputs = tuple(Lazy(stored.rows(name), ids, view) for name, view in made.items())
     labels = stored.all("labels")[ids].astype(np.int64)
     return Part(inputs, torch.from_numpy(labels), torch.from_numpy(ids))
 
@@ -123,6 +120,7 @@ def _view(stored: Stored, name: str, data: Data, seed: int, fit: Ids) -> View:
                 f"data.frames: given {data.frames}; allowed: 1 to {shape[0]}, as many as are stored"
             )
         return ImageView(
+            data_set=data.name,
             shapes=stored.all(f"shape.{name}"),
             frames=tuple(_evenly(shape[0], data.frames)),
             side=data.side,

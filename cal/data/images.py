@@ -81,6 +81,7 @@ class ImageView:
     ones; ``mean``, ``std``: of each channel, units of [0, 1].
     """
 
+    data_set: str
     shapes: Array
     frames: tuple[int, ...]
     side: int

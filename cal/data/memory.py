@@ -99,20 +99,20 @@ def _own_content(name: str) -> str:
 def parts(data: Data, *, seed: int, evaluated: str, fingerprint: str) -> Parts:
     """The parts of one run."""
     raw = raw_of(data)
-    names = tuple(modality.name for modality in own.modalities(data.name))
+    names = data.present
+    by_name = dict(zip(data.every_modality, raw.inputs, strict=True))
     ids = split(raw.labels, data, seed=seed, official=raw.official, groups=raw.groups)
     fit = np.setdiff1d(ids.train, ids.probe)  # alike whether or not the probe is trained on too
-    moments = [_moments(x[fit], per_feature=raw.per_feature) for x in raw.inputs]
+    moments = {name: _moments(by_name[name][fit], per_feature=raw.per_feature) for name in names}
     inputs = [
-        handwritten.drowned(data, name, _standard(x, moment))
-        for name, x, moment in zip(names, raw.inputs, moments, strict=True)
+        handwritten.drowned(data, name, _standard(by_name[name], moments[name])) for name in names
     ]
     ranges = [_range(x[fit], per_feature=raw.per_feature) for x in inputs]
     part = partial(_part, tuple(map(torch.from_numpy, inputs)), raw.labels)
     chosen = {"report": ids.report, "select": ids.select}[evaluated]
     audio = None
-    if data.name == "keypad":
-        audio = partial(_audio, data, chosen, moments[0])
+    if data.name == "keypad" and "audio" in names:
+        audio = partial(_audio, data, chosen, moments["audio"])
     return Parts(
         train=part(ids.train),
         probe=part(ids.probe),
@@ -122,6 +122,7 @@ def parts(data: Data, *, seed: int, evaluated: str, fingerprint: str) -> Parts:
         high=tuple(torch.from_numpy(high) for _, high in ranges),
         classes=int(raw.labels.max()) + 1,
         modalities=names,
+        every_modality=data.every_modality,
         fingerprint=fingerprint,
         audio_at_snr=audio,
         source=raw.source,

@@ -6,6 +6,7 @@ Legend: M modalities, N samples. Inputs of handwritten modality m are [N, D_m]; 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -62,7 +63,11 @@ class Parts:
     audio_at_snr: Callable[[float], Tensor] | None = None  # evaluated audio with more noise, dB
     source: Mapping[str, str] = field(default_factory=dict)  # name, licence, DOI
     evaluated_on: str = "report"  # or select
-    piece: tuple[tuple[Lazy, ...], Tensor] | None = None  # evaluated: which of the whole part's
+    raw: Callable[[int, Any], Tensor | None] | None = None
+    """Of prepared data: evaluated inputs [N, ...] of modality m under a condition that acts on what
+    is stored; None where it acts on standardised inputs.
+    """
+    every_modality: tuple[str, ...] = ()  # of the data set, seen or not; empty: as ``modalities``
 
     @property
     def report(self) -> Part:

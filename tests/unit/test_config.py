@@ -64,6 +64,19 @@ def fault(tree: dict[str, Any]) -> str:
             "fac, fou, kar, mor, pix, zer",
         ),
         (
+            ["data.modalities=[pixx, fac]"],
+            "data.modalities: given 'pixx'; allowed: modalities of handwritten: "
+            "fac, fou, kar, mor, pix, zer",
+        ),
+        (
+            ["data.modalities=[fac, fac]"],
+            "data.modalities: given fac, fac; allowed: each modality once",
+        ),
+        (
+            ["data.modalities=[fac, pix]", "cal.contribution.floor=0.5"],
+            "cal.contribution.floor: given 0.5; allowed: 0 <= floor < 1/M = 0.5",
+        ),
+        (
             ["model.encoder=cnn"],
             "model.encoder: given 'cnn'; allowed for data.name=handwritten: mlp or linear",
         ),

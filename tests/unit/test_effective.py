@@ -80,6 +80,30 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"evaluate": {"noise": "none", "severities": "axis"}}, {"evaluate": {"noise": "none"}}),
     ({"evaluate": {"gaussian_sigma": [3, 1, 3]}}, {"evaluate": {"gaussian_sigma": [3]}}),
     ({"evaluate": {"salt_pepper_share": [0.3, 0.1], "missing_share": [1]}}, {}),
+    # what concerns a modality that is not seen
+    ({"data": {"modalities": ["pix", "fac"]}}, {"data": {"modalities": ["fac", "pix"]}}),
+    ({"data": {"modalities": ["zer", "pix", "mor", "kar", "fou", "fac"]}}, {}),
+    (
+        {"data": {"modalities": ["fou"], "corrupt_views": ["fac"], "corrupt_sigma": 2}},
+        {"data": {"modalities": ["fou"]}},
+    ),
+    (
+        merge(KEYPAD, {"data": {"modalities": ["audio"], "image_sigma": 2}}),
+        merge(KEYPAD, {"data": {"modalities": ["audio"]}}),
+    ),
+    (
+        merge(KEYPAD, {"data": {"modalities": ["image"], "snr_db": 2}}),
+        merge(KEYPAD, {"data": {"modalities": ["image"]}}),
+    ),
+    # one modality: W is 1
+    (
+        {"data": {"modalities": ["fac"]}, **cal(contribution={"tau": 0.4})},
+        {"data": {"modalities": ["fac"]}, **cal(contribution=OFF)},
+    ),
+    (
+        {"data": {"modalities": ["fac"]}, **cal(bottleneck={"asymmetry": "reversed"})},
+        {"data": {"modalities": ["fac"]}},
+    ),
     # two modalities: linear and inverse are the same function
     (merge(KEYPAD, cal(bottleneck={"asymmetry": "linear"})), KEYPAD),
 ]
@@ -102,6 +126,10 @@ CHANGES: list[dict[str, Any]] = [
     {"data": {"probe_in_training": True}, "cal": {"contribution": {"enabled": False}}},
     {"data": {"select_by_group": True}},
     {"data": {"corrupt_views": ["fac"]}},
+    {"data": {"modalities": ["fac"]}},
+    {"data": {"modalities": ["fac", "pix"]}},
+    merge(KEYPAD, {"data": {"modalities": ["audio"]}}),
+    merge(KEYPAD, {"data": {"modalities": ["image"]}}),
     {"data": {"corrupt_views": ["fac"], "corrupt_sigma": 2}},
     {"model": {"hidden": [32]}},
     {"model": {"d_z": 8}},

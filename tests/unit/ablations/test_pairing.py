@@ -102,6 +102,40 @@ def test_the_probe_in_training_is_a_treatment_with_a_note() -> None:
     assert torch.equal(left.high[0], right.high[0])
 
 
+KEYPAD = {"data": {"name": "keypad"}, "model": {"encoder": "cnn"}}
+
+
+@pytest.mark.parametrize(
+    ("whole", "seen"),
+    [
+        ({"data": {"corrupt_views": ["fac", "pix"], "corrupt_sigma": 2}}, ["fou"]),
+        ({"data": {"corrupt_views": ["fac", "pix"], "corrupt_sigma": 2}}, ["pix", "mor"]),
+        (merge(KEYPAD, {"data": {"snr_db": 0, "image_sigma": 1}}), ["audio"]),
+        (merge(KEYPAD, {"data": {"snr_db": 0, "image_sigma": 1}}), ["image"]),
+    ],
+)
+def test_to_see_fewer_modalities_is_a_treatment_with_a_note(
+    whole: dict[str, Any], seen: list[str]
+) -> None:
+    """What the effective form leaves out concerns modalities that only one of them sees."""
+    one, other = config(**merge(whole, {"data": {"modalities": seen}})), config(**whole)
+    assert unshared(one, other) == unshared(other, one) == []
+    (note,) = by_design(one, other)
+    assert note.startswith(f"the arm sees {' and '.join(one.modalities)}, the reference ")
+    assert torch.equal(samples_of(one), samples_of(other))
+    left, right = (load(c.data, seed=0) for c in (one, other))
+    place = other.modalities.index(one.modalities[0])
+    assert torch.equal(left.report.inputs[0], right.report.inputs[place])
+
+
+def test_other_noise_on_what_both_see_breaks_a_pair() -> None:
+    alone = {"modalities": ["fac", "fou"]}
+    drowned = config(data={"corrupt_views": ["fac", "pix"]})
+    assert unshared(config(data=alone), drowned) == [
+        "data.corrupt_views () against ('fac',) (other report inputs)"
+    ]
+
+
 def test_reasons_of_all_regimes_are_told_once() -> None:
     pairs = [(config(), config(train={"batch": 32}))] * 2
     assert pairing(pairs) == ("train.batch 64 against 32 (another order of training samples)", "")

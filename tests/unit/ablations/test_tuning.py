@@ -18,7 +18,7 @@ from ablations.tuning import (
     tuned_contrasts,
 )
 from ablations.tuning_search import arms_of, tune, tuning_run
-from cal.config import Config, ConfigError, parse, parse_as
+from cal.config import Config, ConfigError, merge, parse, parse_as
 from cal.effective import effective
 from cal.runs import Run
 from search_spaces.seeds import sampler_seed
@@ -366,6 +366,17 @@ def test_what_defines_an_arm_is_not_tuned_in_it(tmp_path: Any) -> None:
             Cluster(),
             spec=TuningSpec(space=own_space(tmp_path)),
         )
+
+
+def test_a_tuned_arm_keeps_what_is_its_own_in_a_regime() -> None:
+    """The best values lie over it, and only in the regimes in which they were found."""
+    plan, outcome = planned(), tuned(5)
+    alone = {"a": {"data": {"modalities": ["pix"]}, "optim": {"lr": 0.3}}}
+    arms = tuple(replace(a, by_regime=alone) if a.name == "joint" else a for a in plan.arms)
+    found = next(a for a in tuned_arms(replace(plan, arms=arms), outcome) if "joint" in a.name)
+    best = outcome.of("a", "joint").overrides
+    assert best
+    assert found.by_regime["a"] == merge(alone["a"], best)
 
 
 def test_nothing_compared_is_nothing_tuned() -> None:
