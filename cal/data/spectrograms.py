@@ -34,8 +34,8 @@ class Stft:
     density: bool = False
     each: bool = False
 
-    def frames(self, length: int) -> int:
-        """T of a waveform."""
+    def frames(self, length: int, rate: int) -> int:
+        """T of a waveform of ``length`` samples, at any ``rate``."""
         return 1 + (length if self.padded else length - self.n_fft) // self.hop
 
     @property
@@ -67,16 +67,18 @@ class Stft:
 
 @dataclass(frozen=True)
 class Fbank:
-    """Kaldi's log mel filter bank (25 ms Hann windows every 10 ms), filled up with 0 or cut to
-    ``length`` frames, then (x + 4.503877) / 10.282552 as AudioSet's authors scale it.
+    """Kaldi's log mel filter bank (25 ms Hann windows every 10 ms), filled up with 0 to the next
+    multiple of 64 frames and cut at ``most``: 10 s have 1024, as published. Then
+    (x + 4.503877) / 10.282552, as AudioSet's authors scale it.
     """
 
     bins: int = 128
-    length: int = 1024
+    most: int = 1024
 
-    def frames(self, length: int) -> int:
-        """T."""
-        return self.length
+    def frames(self, length: int, rate: int) -> int:
+        """T of a waveform of ``length`` samples at ``rate`` Hz."""
+        whole = 1 + (length - int(0.025 * rate)) // int(0.010 * rate)
+        return min(self.most, 64 * math.ceil(whole / 64))
 
     def __call__(self, waves: Tensor, rate: int) -> Tensor:
         """[B, L] -> [B, F, T]. The same values as ``torchaudio.compliance.kaldi.fbank``, which
@@ -90,8 +92,9 @@ class Fbank:
         n_fft = 2 ** math.ceil(math.log2(frames.shape[2]))
         power = torch.fft.rfft(frames, n_fft).abs().square()[..., :-1]
         mels = power @ _mel_banks(self.bins, n_fft, float(rate)).to(waves).T
-        found = mels.clamp(min=torch.finfo(torch.float32).eps).log()[:, : self.length]
-        found = torch.nn.functional.pad(found, (0, 0, 0, self.length - found.shape[1]))
+        wanted = self.frames(waves.shape[1], rate)
+        found = mels.clamp(min=torch.finfo(torch.float32).eps).log()[:, :wanted]
+        found = torch.nn.functional.pad(found, (0, 0, 0, wanted - found.shape[1]))
         return ((found + 4.503877) / (2 * 5.141276)).transpose(1, 2)
 
 
@@ -140,7 +143,7 @@ class SoundView:
     @property
     def shape(self) -> tuple[int, ...]:
         """[1, F, T]."""
-        return (1, self.transform.bins, self.transform.frames(self.length))
+        return (1, self.transform.bins, self.transform.frames(self.length, self.rate))
 
     def sent(self, stored: Array) -> Tensor:
         """int16 [B, L]."""

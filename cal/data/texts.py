@@ -1,6 +1,7 @@
 """Stored texts as the network sees them: tokens of a tokenizer that lies in a local folder."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -34,9 +35,10 @@ def tokenizer(folder: str) -> Any:
 
 
 def content(folder: str) -> str:
-    """SHA-256 of the tokenizer, whatever folder it lies in."""
-    backend = tokenizer(folder).backend_tokenizer.to_str()
-    return hashlib.sha256(backend.encode()).hexdigest()
+    """SHA-256 of the tokenizer, whatever folder it lies in; how long its texts are is not its."""
+    backend = json.loads(tokenizer(folder).backend_tokenizer.to_str())
+    told = {key: value for key, value in backend.items() if key not in ("truncation", "padding")}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def strings(stored: Array) -> list[str]:
