@@ -75,7 +75,7 @@ class Remote:
         """By runs of neighbours in sorted order."""
         order = np.argsort(rows, kind="stable")
         ends = np.flatnonzero(np.diff(rows[order]) > 1) + 1
-        for run in np.split(order, ends):
+        for run in np.split(order, ends) if len(rows) else ():
             first, last = int(rows[run[0]]), int(rows[run[-1]])
             content = self._file.read_at((last - first + 1) * self._size, self._position(first))
             found = np.frombuffer(content, self.dtype).reshape(-1, *self.shape[1:])

@@ -1,6 +1,7 @@
 """Who trains, probes, selects and reports: worked on 100 samples of two classes, 60 and 40."""
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,3 +127,57 @@ def test_too_many_samples_are_refused_by_the_field_at_fault(
 def test_what_a_refusal_allows_is_really_allowed(asked: dict[str, int | None]) -> None:
     found = split(LABELS, SMALL.model_copy(update=asked), seed=0)
     assert min(map(len, parts(found).values())) > 0
+
+
+PUBLISHED = np.array([0] * 70 + [1] * 10 + [2] * 20, dtype=np.uint8)
+MIXED = np.tile([0, 0, 0, 1, 1], 20).astype(np.uint8)
+PEOPLE = np.arange(100) % 7
+
+
+def test_published_splits_are_kept() -> None:
+    data = Data(probe=10, select=40)
+    found = split(MIXED, data, seed=0, official=PUBLISHED)
+    assert found.report.tolist() == list(range(80, 100))
+    assert found.select.tolist() == list(range(70, 80)), "data.select is for those without"
+    assert set(found.probe) | set(found.train) == set(range(70))
+
+
+def test_without_published_validation_it_is_cut_from_training() -> None:
+    official = np.where(PUBLISHED == 1, 0, PUBLISHED)
+    found = split(MIXED, Data(probe=10, select=20), seed=0, official=official)
+    assert len(found.select) == 20
+    assert set(found.select) <= set(range(80))
+
+
+def test_skipped_samples_are_in_no_part() -> None:
+    official = PUBLISHED.copy()
+    official[[0, 75, 99]] = 255
+    found = split(MIXED, Data(probe=10), seed=0, official=official)
+    everything = {*found.train, *found.probe, *found.select, *found.report}
+    assert everything == set(range(100)) - {0, 75, 99}
+
+
+def test_whole_groups_validate_where_asked() -> None:
+    official = np.where(PUBLISHED == 1, 0, PUBLISHED)
+    data = Data(probe=10, select=20, select_by_group=True)
+    found = split(MIXED, data, seed=0, official=official, groups=PEOPLE)
+    inside = set(PEOPLE[found.select])
+    assert 20 <= len(found.select) < 40
+    assert not inside & set(PEOPLE[np.concatenate([found.train, found.probe])])
+    others = [split(MIXED, data, seed=s, official=official, groups=PEOPLE) for s in range(1, 6)]
+    assert any(set(PEOPLE[other.select]) != inside for other in others)
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (
+            {"official": np.zeros(100, np.uint8)},
+            "data.name: given handwritten; it has no training ",
+        ),
+        ({"groups": np.zeros(100)}, "data.select_by_group: given true; handwritten has no such "),
+    ],
+)
+def test_what_cannot_be_split_is_one_line(more: dict[str, Any], line: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{line}"):
+        split(MIXED, Data(probe=10, select=20, select_by_group="groups" in more), seed=0, **more)
