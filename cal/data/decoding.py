@@ -32,8 +32,6 @@ def content(source: Path, file: str) -> bytes:
         found = path.read_bytes()
     except OSError as error:
         raise Damaged(Fault(file, f"cannot be read ({error.strerror})")) from None
-    except ValueError:
-        raise Damaged(Fault(file, "its name holds a zero byte")) from None
     if not found:
         raise Damaged(Fault(file, "empty, 0 bytes"))
     return found
