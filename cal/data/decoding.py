@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from cal.data.layouts.index import Array, Damaged, Fault, Settings
 from cal.data.unpickling import array_of
@@ -50,6 +50,8 @@ def picture(source: Path, file: str) -> Image.Image:
         return found.convert("RGB")
     except Damaged:
         raise
+    except UnidentifiedImageError:
+        raise Damaged(Fault(file, "no JPEG or PNG")) from None
     except Image.DecompressionBombError:
         raise Damaged(Fault(file, f"too many pixels; allowed: at most {PIXELS}")) from None
     except Exception as error:  # Pillow raises whatever its parsers do

@@ -157,9 +157,9 @@ class Collected:
         have = {sample.split for sample in self.samples}
         for split in SPLITS:
             if split in needed and split not in have:
-                first = f"; the first of {len(self.faults)} faults: {self.faults[0]}"
+                count = len(self.faults)
+                first = f"; the first of {count} faults: {self.faults[0]}" if count else ""
                 raise ConfigError(
-                    f"--source: given {self.source}; its {split} split has no sample"
-                    + (first if self.faults else "")
+                    f"--source: given {self.source}; its {split} split has no sample{first}"
                 )
         return Index(tuple(self.samples), self.classes, tuple(self.faults))

@@ -57,7 +57,7 @@ def test_every_sample_has_a_row_of_each_modality(tmp_path: Path, name: str, form
     for sample in (index.samples[0], index.samples[-1]):
         rows = layout.decode(source, sample, tiny(name))
         for modality in layout.modalities:
-            assert np.ptp(rows[modality.name]) > 0
+            assert len(np.unique(rows[modality.name])) > 1
         shapes = {f"shape/{m.name}" for m in layout.modalities if m.kind == "image"}
         assert rows.keys() == shapes | {m.name for m in layout.modalities}
 
