@@ -372,6 +372,13 @@ OF_A_SAMPLE = [
         *("picture of odd width", "nyud2", image(PNG, Image.new("RGB", (55, 24)))),
         f"{PNG}: 55 pixels wide; allowed: an even width, two halves",
     ),
+    Damage(
+        *("name of bytes that are no UTF-8", "nyud2"),
+        lambda source: shutil.copy(
+            source / PNG, os.fsencode(source / "train/bathroom/") + b"/\xff.png"
+        ),
+        "'train/bathroom/\\udcff.png': given id 'train/bathroom/\\udcff'; allowed: printable",
+    ),
     Damage("PNG cut short", "nyud2", cut(PNG, 0.5), f"{PNG}: no JPEG or PNG that can be read ("),
     Damage(
         *("class folder that train has not", "nyud2"),

@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from cal.data.layouts.index import Array, Damaged, Fault, Settings
 from cal.data.unpickling import array_of
 
+LARGEST = 1 << 30  # bytes of a file of one sample
 PIXELS = 1 << 26  # of an image file: what is larger is taken for a bomb
 VIDEO = (".flv", ".mp4")
 Bytes = npt.NDArray[np.uint8]
@@ -27,8 +28,11 @@ def content(source: Path, file: str) -> bytes:
     """The bytes of a file that is there, is a plain file and is not empty."""
     path = source / file
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise Damaged(Fault(file, "not a file; allowed: a plain file"))
+        if status.st_size > LARGEST:
+            raise Damaged(Fault(file, f"{status.st_size} bytes; allowed: at most {LARGEST}"))
         found = path.read_bytes()
     except OSError as error:
         raise Damaged(Fault(file, f"cannot be read ({error.strerror})")) from None

@@ -21,7 +21,7 @@ FFMPEG = (
     "ffmpeg -i ID{suffix} -vf fps=1 -start_number 0 FRAMES/ID/%05d.jpg (frames) and "
     "ffmpeg -i ID{suffix} -ac 1 -ar 16000 ID.wav (sound)"
 )
-SECONDS = 600  # of a clip: what is longer is none
+SECONDS = 120  # of a clip: what is longer is none
 SLACK = 1.5  # s that a stream may end before its file: one stream is shorter than the other
 
 

@@ -147,6 +147,8 @@ class Collected:
         if label not in self._label:
             few = self.classes if len(self.classes) < 12 else (*self.classes[:11], "...")
             return f"given label {label!r}; allowed: {', '.join(few)}"
+        if not id.isprintable():
+            return f"given id {id!r}; allowed: printable characters"
         if id in self._where:
             return f"given id {id!r} again; it is in {self._where[id]}"
         self._where[id] = where

@@ -10,6 +10,7 @@ import pytest
 
 from cal.config import ConfigError
 from cal.data.checks import check_source
+from cal.data.layouts.index import Fault
 from cal.data.layouts.table import LAYOUTS
 from cal.data.prepare import Done, OnError, prepare
 from cal.data.stored import SKIPPED, open_stored
@@ -75,20 +76,22 @@ def test_a_damage_is_skipped_and_counted_when_asked(whole: Of, damaged: Of, dama
     done = run(damage, damaged(damage), on_error="skip")
     stored = open_stored(done.folder)
     (entry,) = stored.manifest["skipped"]
-    assert f"{entry['file']}: {entry['reason']}".startswith(damage.line)
+    assert str(Fault(**entry)).startswith(damage.line)
     counts = dict(stored.manifest["counts"])
     assert counts.pop("skipped") == 1
     codes = stored.array("splits")
     assert sum(counts.values()) == int((codes != SKIPPED).sum())
-    extra = damage in TWICE or damage.what in ("empty class folder", CLASS, CELLAR)
+    extra = damage in TWICE or damage.what in MORE
     assert sum(counts.values()) == before - (not extra)
     for name in stored.manifest["modalities"]:
         rows = stored.array(name)
         assert all(len(np.unique(rows[i])) > 1 for i in np.flatnonzero(codes != SKIPPED))
 
 
-CLASS = "class folder that class.txt does not name"
-CELLAR = "class folder that train has not"
+MORE = ("empty class folder", "class folder that class.txt does not name") + (
+    *("class folder that train has not", "name of bytes that are no UTF-8"),
+)
+"""Besides what was there before."""
 
 
 @pytest.mark.parametrize("damage", OF_A_LIST, ids=words)

@@ -110,6 +110,7 @@ def test_check_reads_prepared_data(tmp_path: Path, capsys: pytest.CaptureFixture
         (["check", "nyud2", "--source", "no-folder"], "--source: given .*no-folder; allowed: a"),
         (["check", "nyud2", "--root", "no-folder"], "--root: given .*no-folder; allowed: a"),
         (["check", "nyud2", "--root", ".", "--seconds", "0"], "--seconds: given 0; allowed: above"),
+        (["check", "nyud2", "--source", ".", "--seconds", "1e-9"], "--seconds: given 1e-09; allow"),
         (["check", "nyud2", "--root", ".", "--seconds", "nan"], "--seconds: given nan; allowed"),
         (["check", "nyud2", "--root", ".", "--seconds", "x"], "--seconds: given x; allowed"),
         (["check", "nyud2", "--root", ".", "--size", "0"], "--size: given 0; allowed: 1 or more"),

@@ -245,6 +245,14 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         decoding.content(tmp_path, "a.jpg")
 
 
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    """A sparse one: it takes no space, and would take 2 GB of memory."""
+    with (tmp_path / "a.wav").open("wb") as file:
+        file.truncate(2 << 30)
+    with pytest.raises(Damaged, match="a.wav: 2147483648 bytes; allowed: at most 1073741824"):
+        decoding.content(tmp_path, "a.wav")
+
+
 def test_a_large_picture_is_refused_without_a_warning(tmp_path: Path) -> None:
     """Warnings are errors here: Pillow has one for pictures of this size."""
     (tmp_path / "a.png").write_bytes(bomb(9500))

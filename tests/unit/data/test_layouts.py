@@ -32,7 +32,7 @@ def by_id(index: Index) -> dict[str, Sample]:
 
 
 def test_the_table_is_complete() -> None:
-    assert list(LAYOUTS) == list(ON_DISK)
+    assert list(LAYOUTS) == list(ON_DISK) == list(FORMS)
     for name, layout in LAYOUTS.items():
         assert layout.name == name
         assert layout.modalities == ON_DISK[name]
@@ -287,7 +287,7 @@ def test_ones_own_layout_is_found_by_its_import_path() -> None:
         ("no.such.module:Mine", "it cannot be made"),
         ("cal.data.layouts.ave:Mine", "it cannot be made"),
         ("cal.data.layouts.ave:CLASSES", "it cannot be made"),
-        ("pathlib:Path", "it has no modalities, settings, index, decode"),
+        ("pathlib:Path", "it has no modalities, published, settings, index, decode"),
     ],
 )
 def test_what_is_no_layout_is_told(name: str, reason: str) -> None:

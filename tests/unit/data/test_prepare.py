@@ -1,6 +1,7 @@
 """Preparing: the same whatever interrupts it; nothing half-made is published."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cal.cli import StoppedError
 from cal.config import ConfigError
 from cal.data import prepare as preparing
 from cal.data import shards
@@ -302,6 +304,42 @@ def test_a_full_disk_is_told_before_the_work(source: Path, monkeypatch: pytest.M
     with pytest.raises(ConfigError, match=r"--out: given .*; needs 0.0 GB, free are 0.0 GB"):
         made(source, layout)
     assert layout.read == [0]
+
+
+def test_a_disk_that_fills_up_in_mid_way_loses_nothing(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = 0
+
+    def full(descriptor: int, content: Any, at: int) -> int:
+        nonlocal written
+        written += 1
+        if written == 3:
+            raise OSError(28, "No space left on device")
+        return pwrite(descriptor, content, at)
+
+    pwrite = os.pwrite
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(StoppedError, match="out.partial cannot be written .No space left"):
+            made(source)
+    layout = Numbers()
+    made(source, layout)
+    assert layout.read == [6, 7, 8, 9]
+
+
+def test_a_write_may_be_taken_in_parts(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the system does with more than 2 GB at once."""
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, content, at: pwrite(file, content[:5], at))
+    stored = open_stored(made(source).folder)
+    assert stored.array("value").tolist() == [[i * 1.5, 256] for i in range(10)]
+
+
+def test_an_out_that_cannot_be_made_is_told(source: Path) -> None:
+    (source.parent / "file").touch()
+    with pytest.raises(ConfigError, match="--out: .*cannot be written .(Not a directory|File)"):
+        prepare(Numbers(), source, source.parent / "file" / "out")
 
 
 def test_two_samples_of_one_id_are_refused(source: Path) -> None:
