@@ -117,12 +117,14 @@ def tone(label: int, number: int, *, seconds: float = 0.3, rate: int = RATE) -> 
     return (wave.clip(-1, 1) * 32767).astype(np.int16)
 
 
-def save_frames(folder: Path, label: int, number: int, *, name: str, count: int = 3) -> None:
+def save_frames(
+    folder: Path, label: int, number: int, *, name: str, count: int = 3, first: int = 0
+) -> None:
     """``count`` JPEGs of one clip; ``name`` is a format of their index."""
     folder.mkdir(parents=True)
     for i in range(count):
         frame = picture(label, 10 * number + i, width=32 + 2 * number)
-        frame.save(folder / name.format(i), quality=95)
+        frame.save(folder / name.format(first + i), quality=95)
 
 
 def save_wav(path: Path, samples: np.ndarray, *, rate: int = RATE) -> None:
@@ -178,7 +180,8 @@ def _kinetics(folder: Path, form: str, each: int) -> None:
             save_video(folder / "video" / f"{id}.mp4", clip.label, clip.number, seconds=1)
             continue
         save_wav(folder / "audio" / f"{id}.wav", tone(clip.label, clip.number))
-        save_frames(folder / id, clip.label, clip.number, name="frame_{:05d}.jpg")
+        name = "frame_{:05d}.jpg"
+        save_frames(folder / id, clip.label, clip.number, name=name, first=1)
     _save_lists(folder, {f"my_{split}.txt": rows for split, rows in lists.items()})
 
 

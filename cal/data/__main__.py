@@ -136,7 +136,13 @@ def _check(options: argparse.Namespace) -> int:
 def _settings(options: argparse.Namespace, own: Any) -> Any:
     """Those of the layout but for what was given."""
     given = {name: getattr(options, name) for name in SETTINGS}
-    return replace(own, **{name: value for name, value in given.items() if value is not None})
+    made = replace(own, **{name: value for name, value in given.items() if value is not None})
+    if made.rate * made.seconds < 1:
+        raise ConfigError(
+            f"--seconds: given {made.seconds:g}; allowed: at least {1 / made.rate:g}, one sample "
+            f"at {made.rate} Hz"
+        )
+    return made
 
 
 def _folder(option: str, text: str) -> Path:

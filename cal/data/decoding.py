@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from cal.data.layouts.index import Array, Damaged, Fault, Settings
 from cal.data.unpickling import array_of
 
+LARGEST = 1 << 30  # bytes of a file of one sample
 PIXELS = 1 << 26  # of an image file: what is larger is taken for a bomb
 VIDEO = (".flv", ".mp4")
 Bytes = npt.NDArray[np.uint8]
@@ -27,13 +28,14 @@ def content(source: Path, file: str) -> bytes:
     """The bytes of a file that is there, is a plain file and is not empty."""
     path = source / file
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise Damaged(Fault(file, "not a file; allowed: a plain file"))
+        if status.st_size > LARGEST:
+            raise Damaged(Fault(file, f"{status.st_size} bytes; allowed: at most {LARGEST}"))
         found = path.read_bytes()
     except OSError as error:
         raise Damaged(Fault(file, f"cannot be read ({error.strerror})")) from None
-    except ValueError:
-        raise Damaged(Fault(file, "its name holds a zero byte")) from None
     if not found:
         raise Damaged(Fault(file, "empty, 0 bytes"))
     return found
@@ -52,6 +54,8 @@ def picture(source: Path, file: str) -> Image.Image:
         return found.convert("RGB")
     except Damaged:
         raise
+    except UnidentifiedImageError:
+        raise Damaged(Fault(file, "no JPEG or PNG")) from None
     except Image.DecompressionBombError:
         raise Damaged(Fault(file, f"too many pixels; allowed: at most {PIXELS}")) from None
     except Exception as error:  # Pillow raises whatever its parsers do

@@ -29,9 +29,14 @@ class Journal:
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
-        """Raises ``ConfigError`` where another driver holds it."""
-        self.data.mkdir(parents=True, exist_ok=True)
-        self._file = (self.folder / "journal.jsonl").open("a+b")
+        """Raises ``ConfigError`` where another driver holds it, or nothing can be written."""
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+            self._file = (self.folder / "journal.jsonl").open("a+b")
+        except OSError as error:
+            raise ConfigError(
+                f"--out: {self.folder} cannot be written ({error.strerror})"
+            ) from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
+from cal.cli import StoppedError
 from cal.config import ConfigError
 from cal.data.journal import Journal, difference
 from cal.data.layouts.index import Damaged, Fault, Index, Layout, Settings
@@ -65,7 +66,8 @@ def prepare(
 
     ``on_error``: fail lists every fault and publishes nothing, but keeps what was decoded; skip
     leaves the samples out, names them in the manifest and counts them. Raises ``ConfigError`` for
-    faults, for an ``out`` that holds or was begun with something else, for a full disk.
+    faults, for an ``out`` that holds or was begun with something else, for too small a disk;
+    ``StoppedError`` where writing fails.
     """
     settings = settings or layout.settings
     index = layout.index(source)
@@ -166,8 +168,14 @@ def _fill(
     faults = len(index.faults)
     seen(Step(done, total, faults))
     for shard in flow(decoder, works(index.samples, size, but=finished)):
-        rows.write(shard.first, shard.arrays)
-        journal.write(shard)
+        try:
+            rows.write(shard.first, shard.arrays)
+            journal.write(shard)
+        except OSError as error:
+            raise StoppedError(
+                f"--out: {journal.folder} cannot be written ({error.strerror}); what was done "
+                "stays: give the command again"
+            ) from None
         done, faults = done + shard.size, faults + len(shard.faults)
         seen(Step(done, total, faults))
 

@@ -65,7 +65,7 @@ def _read(file: str, found: bytes) -> tuple[Floats, int]:
 
 def _unit(file: str, samples: npt.NDArray[Any]) -> Floats:
     """[N, channels], full scale 1. 8-bit WAV is unsigned; 24 bits come as the upper ones of 32."""
-    two = samples.reshape(len(samples), -1)
+    two = samples if samples.ndim == 2 else samples[:, None]
     match samples.dtype:
         case np.uint8:
             return ((two.astype(np.float32) - 128) / 128).astype(np.float32)

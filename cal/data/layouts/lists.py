@@ -147,6 +147,8 @@ class Collected:
         if label not in self._label:
             few = self.classes if len(self.classes) < 12 else (*self.classes[:11], "...")
             return f"given label {label!r}; allowed: {', '.join(few)}"
+        if not id.isprintable():
+            return f"given id {id!r}; allowed: printable characters"
         if id in self._where:
             return f"given id {id!r} again; it is in {self._where[id]}"
         self._where[id] = where
@@ -157,9 +159,9 @@ class Collected:
         have = {sample.split for sample in self.samples}
         for split in SPLITS:
             if split in needed and split not in have:
-                first = f"; the first of {len(self.faults)} faults: {self.faults[0]}"
+                count = len(self.faults)
+                first = f"; the first of {count} faults: {self.faults[0]}" if count else ""
                 raise ConfigError(
-                    f"--source: given {self.source}; its {split} split has no sample"
-                    + (first if self.faults else "")
+                    f"--source: given {self.source}; its {split} split has no sample{first}"
                 )
         return Index(tuple(self.samples), self.classes, tuple(self.faults))

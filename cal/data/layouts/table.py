@@ -16,6 +16,7 @@ LAYOUTS: dict[str, Layout] = {
     for layout in (CremaD(), KineticsSounds(), KineticsSoundsArl(), Ave(), Mvsa(), Nyud2())
 }
 """By the names of ``cal.modalities.ON_DISK``."""
+NEEDED = ("name", "modalities", "published", "settings", "index", "decode")
 
 
 def find_layout(name: str) -> Layout:
@@ -40,9 +41,7 @@ def _own(name: str) -> Layout:
         made: Layout = getattr(import_module(module), attribute)()
     except (ImportError, AttributeError, TypeError) as error:
         raise ConfigError(f"NAME: given {name}; it cannot be made ({error})") from None
-    missing = [
-        m for m in ("name", "modalities", "settings", "index", "decode") if not hasattr(made, m)
-    ]
+    missing = [m for m in NEEDED if not hasattr(made, m)]
     if missing:
         raise ConfigError(f"NAME: given {name}; it has no {', '.join(missing)}; a layout has all")
     return made
