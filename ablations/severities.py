@@ -54,7 +54,7 @@ def label(line: str, at: float) -> str:
     if at == 0:
         return "clean"
     if kind == "audio_snr":
-        return f"{-20 * math.log10(at):.6g} dB"
+        return f"{round(-20 * math.log10(at), 6) + 0.0:.6g} dB"
     return f"{100 * at:.6g} %" if kind in ("salt_pepper", "missing") else f"{at:g}"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ablations.charts.behaviour import LINES, arms_asked
-from ablations.severities import main
+from ablations.severities import main, order
 from ablations.wording import MINUS, asked, noise_title, signed
 from evidence.charts.hover import runs_line
 from evidence.charts.spec import Chart, Panel, Point, Series, filled, find
@@ -71,7 +71,7 @@ def effects(summary: Tree) -> tuple[Chart, ...]:
 def lines(regime: Tree, *, mains: bool) -> dict[str, Tree]:
     """The regime's lines by name: those of single modalities, or the others."""
     found = find(regime, "robustness", "lines") or {}
-    return {key: line for key, line in found.items() if main(key) is mains}
+    return {key: found[key] for key in sorted(found, key=order) if main(key) is mains}
 
 
 def _charts(summary: Tree, made: Callable[[str, Tree], Chart]) -> tuple[Chart, ...]:

@@ -116,11 +116,12 @@ def effects(summary: Tree, name: str) -> Table | None:
     for key, line in found.items():
         entries = [*line["mechanisms"], *line["contrasts"]]
         titles = [e.get("factor") or e["name"].replace(" - ", f" {MINUS} ") for e in entries]
+        if not rows:  # the same on every line
+            rows.append([Cell("clean"), *(_effect(entry, 0) for entry in entries)])
         rows.append([Cell(noise_title(key))])
-        for p, words in enumerate(line["labels"]):
+        for p, words in list(enumerate(line["labels"]))[1:]:
             rows.append([Cell(words), *(_effect(entry, p) for entry in entries)])
-        if entries and "area" in entries[-1]:
-            rows.append([Cell("area"), *(_area(entry) for entry in entries)])
+        rows.append([Cell("area"), *(_of(entry["area"]) for entry in entries)])
     return table(
         f"severity-effects-{name}",
         f"{name}: effects at each severity",
@@ -153,22 +154,18 @@ def _kept(relative: Tree) -> Cell:
 def _beyond(found: Tree | None) -> Cell:
     if found is None or "mean" not in found:
         return Cell("refused", "none", (found or {}).get("refused", ""))
-    mean = found["mean"]
-    return _interval(mean["value"], mean["low"], mean["high"], "*" if found["extrapolated"] else "")
+    return _of(found["mean"], "*" if found["extrapolated"] else "")
 
 
 def _effect(entry: Tree, p: int) -> Cell:
-    return _interval(*(entry[key][p] for key in ("value", "low", "high")))
+    return _of({key: entry[key][p] for key in ("value", "low", "high")})
 
 
-def _area(entry: Tree) -> Cell:
-    own = entry.get("area")
-    return Cell("") if own is None else _interval(*(own[key] for key in ("value", "low", "high")))
+def _of(bounds: Tree, mark: str = "") -> Cell:
+    return _interval(bounds["value"], bounds["low"], bounds["high"], mark)
 
 
-def _interval(
-    value: float | None, low: float | None = None, high: float | None = None, mark: str = ""
-) -> Cell:
+def _interval(value: float | None, low: float | None, high: float | None, mark: str) -> Cell:
     """A difference in points; its look says on which side of 0 the interval lies."""
     if value is None:
         return Cell("not measured", "none")

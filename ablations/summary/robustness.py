@@ -46,10 +46,12 @@ def robustness(evidence: Evidence, regime: str) -> Tree | None:
 
 
 def baselines_of(evidence: Evidence, regime: str) -> list[str]:
-    """Arms whose runs none of CAL's mechanisms acts in; the same computation once."""
+    """Arms whose runs none of CAL's mechanisms acts in; the same computation once, under the name
+    that says more than a cell's.
+    """
     configs = {run.hash: run.config for run in evidence.plan.runs if run.regime == regime}
     found: list[str] = []
-    for arm in evidence.plan.arms:
+    for arm in sorted(evidence.plan.arms, key=lambda arm: bool(arm.switches)):
         own = [configs[key] for key in evidence.plan.arm_hashes(regime, arm.name)]
         plain = all(not _acts(config) for config in own)
         if plain and not set(evidence.same(regime, arm.name)) & set(found):
@@ -122,9 +124,13 @@ def _areas(line: NoiseLine, table: Array) -> list[float]:
 def _difference(line: NoiseLine, arm: str, reference: str, rules: Rules) -> Tree:
     """Arm minus reference at each place, paired by seed, and of the areas."""
     seeds = line.shared([arm, reference])
-    a, b = line.table(arm, seeds), line.table(reference, seeds)
-    areas = np.array([_areas(line, a)]) - np.array([_areas(line, b)])
-    return _over_seeds(a - b, rules) | {"area": _first(_over_seeds(areas, rules))}
+    return _with_area(line, line.table(arm, seeds) - line.table(reference, seeds), rules)
+
+
+def _with_area(line: NoiseLine, deltas: Array, rules: Rules) -> Tree:
+    """Differences [P, n], and their area: that of a difference is the difference of areas."""
+    areas = np.array([_areas(line, deltas)])
+    return _over_seeds(deltas, rules) | {"area": _first(_over_seeds(areas, rules))}
 
 
 def _contrast(line: NoiseLine, declared: "Contrast", rules: Rules) -> Tree:
@@ -159,10 +165,10 @@ def _mechanisms(evidence: Evidence, regime: str, line: NoiseLine) -> list[Tree]:
     flat = {on: line.table(arm, seeds).ravel() for on, arm in cells.items()}
     found = st.effects(flat, plan.factors, order=order)
     shape = (len(line.places), len(seeds))
+    tables = {f: found[f,].reshape(shape) for f in plan.factors if (f,) in found}
     return [
-        {"factor": factor} | _over_seeds(found[factor,].reshape(shape), evidence.rules[regime])
-        for factor in plan.factors
-        if (factor,) in found
+        {"factor": factor, **_with_area(line, table, evidence.rules[regime])}
+        for factor, table in tables.items()
     ]
 
 

@@ -47,14 +47,19 @@ def ahead_words(contrast: Tree) -> str:
 
 
 def refusals(regime: Tree) -> list[str]:
-    """Why effective robustness is not given, each reason once with the arms it holds for."""
+    """Why effective robustness is not given: each reason with its arms; where it is given for no
+    arm, the reason that most of them have.
+    """
     reasons: dict[str, dict[str, None]] = {}
-    lines = (regime.get("robustness") or {}).get("lines") or {}
-    for key, line in lines.items():
+    given = False
+    for key, line in ((regime.get("robustness") or {}).get("lines") or {}).items():
         for arm, own in line["arms"].items() if main(key) else ():
             refused = (own["effective"] or {}).get("refused")
+            given |= refused is None
             if refused:
                 reasons.setdefault(refused, {})[arm] = None
+    if reasons and not given:
+        return [f"Effective robustness is not given: {max(reasons, key=lambda r: len(reasons[r]))}"]
     return [
         f"Effective robustness is not given for {listed(arms)}: {reason}"
         for reason, arms in reasons.items()
