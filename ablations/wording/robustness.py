@@ -85,6 +85,34 @@ def notes(regime: Tree) -> list[str]:
     return [text, *([line] if line else []), *refusals(regime)]
 
 
+def under_noise(summary: Tree) -> str:
+    """The paragraph for a paper; empty without noise. Only what was computed is named."""
+    found = [r["robustness"] for r in summary["regimes"].values() if r.get("robustness")]
+    if not found:
+        return ""
+    released = any(tree["protocol"] == "qmf-2023" for tree in found)
+    noise = "noise of the released code of Zhang et al. 2023" if released else "test-time noise"
+    text = (
+        f"Accuracy was measured under {noise} of growing severity; areas under accuracy over "
+        "severity are normalised by the range of severities. Relative robustness is accuracy above "
+        "chance as a share of clean accuracy above chance, with Fieller's interval (Fieller 1954)."
+    )
+    lines = [line for tree in found for line in tree["lines"].values()]
+    crossings = [c["crossing"] for line in lines for c in line["contrasts"]]
+    if any(c is not None and c["share"] is not None for c in crossings):
+        text += (
+            " Where the mean difference of two configurations changes its sign is given with a "
+            "bootstrap interval over seeds (expanded percentiles, Hesterberg 2015)."
+        )
+    beyond = [arm["effective"] or {} for line in lines for arm in line["arms"].values()]
+    if any("mean" in own for own in beyond):
+        text += (
+            " Effective robustness is accuracy under noise beyond what clean accuracy predicts "
+            "(Taori et al. 2020), by a line through the logits of the baseline configurations."
+        )
+    return text
+
+
 def _at(line: str, at: float) -> str:
     """A place with three digits: ``33.3333 %`` is ``33.3 %``; clean is 0."""
     if at == 0:

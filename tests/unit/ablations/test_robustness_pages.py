@@ -7,7 +7,7 @@ import pytest
 from ablations.charts import robustness as charts
 from ablations.pages import robustness as pages
 from ablations.wording import noise_title
-from ablations.wording.robustness import ahead_words, crossing_words, notes, refusals
+from ablations.wording.robustness import ahead_words, crossing_words, notes, refusals, under_noise
 
 SETTLED = {"ahead": 1, "at": 1.3333, "low": 0.5, "high": 2.0, "changes": 1, "share": 1.0}
 
@@ -68,6 +68,25 @@ def test_notes_name_the_protocol(summary: Any) -> None:
     regime["robustness"]["protocol"] = "qmf-2023"
     assert "wrapped-around pixels" in notes(regime)[0]
     assert notes({"robustness": None}) == notes({}) == []
+
+
+def test_the_paragraph_names_what_was_computed(summary: Any) -> None:
+    text = under_noise(summary)
+    for said in ("Fieller 1954", "Hesterberg 2015", "Taori et al. 2020", "test-time noise"):
+        assert said in text
+    for regime in summary["regimes"].values():
+        regime["robustness"]["protocol"] = "qmf-2023"
+        for line in regime["robustness"]["lines"].values():
+            for contrast in line["contrasts"]:
+                contrast["crossing"] |= {"share": None, "low": None, "high": None}
+            for own in line["arms"].values():
+                own["effective"] = None
+    assert "released code of Zhang et al. 2023" in under_noise(summary)
+    assert "Hesterberg" not in under_noise(summary)
+    assert "Taori" not in under_noise(summary)
+    for regime in summary["regimes"].values():
+        regime["robustness"] = None
+    assert under_noise(summary) == ""
 
 
 def texts(table: Any) -> list[list[str]]:
