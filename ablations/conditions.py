@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from cal.severities import QMF_2023, SEVERITIES
+
 CONDITIONS = ("clean", "robust")  # of every table and figure
 KINDS = ("accuracy", "macro_f1", "nll", "ece")
 LOWER = ("nll", "ece")  # kinds of which less is better
@@ -18,7 +20,7 @@ SWEPT = ("gaussian", "salt_pepper")  # noise that has severities
 
 @dataclass(frozen=True)
 class Noise:
-    """A condition's name in parts; ``severity`` is nan for one modality missing."""
+    """A condition's name in parts, without the draw of ``qmf-2023``."""
 
     kind: str
     target: str
@@ -31,12 +33,16 @@ class Noise:
 
 
 def noise_of(condition: str) -> Noise | None:
-    """``gaussian-fac-0.5`` in parts; None for clean, robust and what is derived."""
+    """``gaussian-fac-0.5`` in parts; None for clean, robust and what is derived. ``missing-fac`` is
+    missing in all samples, severity 1.
+    """
     kind, _, rest = condition.partition("-")
     target, _, severity = rest.partition("-")
-    if kind == "missing":
-        return Noise(kind, target, math.nan)
-    if kind not in (*SWEPT, "audio_snr"):
+    if kind in QMF_2023:
+        severity = severity.partition("-")[0]
+    elif kind == "missing":
+        severity = severity or "1"
+    elif kind not in (*SWEPT, "audio_snr"):
         return None
     return Noise(kind, target, float(severity))
 
@@ -118,7 +124,8 @@ def noise_groups(metrics: Mapping[str, float]) -> dict[str, float]:
     ``gaussian-single-SIGMA``: one modality, mean over which; ``gaussian-half``, mean over sigma;
     ``salt_pepper-all``, mean over shares; ``missing-single``, mean over which;
     ``audio_snr-DB``. Equal weights for the mean over sigma of the first, then the next three, give
-    ``robust``. Conditions outside it (Gaussian on all, ...) have no group.
+    ``robust``. Conditions outside it (Gaussian on all, severities that are not standard, ...) have
+    no group.
     """
     values = {
         name: kinds["accuracy"]
@@ -147,13 +154,15 @@ def robust_weights(conditions: Iterable[str]) -> dict[str, float]:
 
 def _group(condition: str) -> str:
     noise = noise_of(condition)
-    if noise is None:
+    if noise is None or noise.kind in QMF_2023:
         return ""
-    if noise.kind == "missing":
-        return "missing-single"
     severity = condition.rpartition(f"{noise.target}-")[2]
     if noise.kind == "audio_snr":
         return f"audio_snr-{severity}"
+    if noise.severity not in SEVERITIES[noise.kind]:
+        return ""
+    if noise.kind == "missing":
+        return "missing-single"
     if noise.kind == "salt_pepper":
         return "salt_pepper-all" if noise.target == "all" else ""
     if noise.target == "all":

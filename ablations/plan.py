@@ -149,7 +149,18 @@ def _runs(
             shared = (*before.arms, arm.name) if before else (arm.name,)
             runs[regime, key] = Run(key, regime, seed, effective(config), shared)
             cells[regime, arm.name] = (*cells.get((regime, arm.name), ()), key)
+    _one_protocol(run.config for run in runs.values())
     return runs, cells
+
+
+def _one_protocol(configs: Iterable[Config]) -> None:
+    """Figures under two noise protocols never stand in one table (docs/noise.md)."""
+    found = sorted({config.evaluate.noise for config in configs} - {"none"})
+    if len(found) > 1:
+        raise ConfigError(
+            f"evaluate.noise: given {' and '.join(found)} in one study, whose figures cannot be "
+            "compared; allowed: one protocol a study, or none"
+        )
 
 
 def _config(base: Mapping[str, Any], arm: Arm, regime: str, seed: int) -> Config:

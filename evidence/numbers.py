@@ -23,16 +23,29 @@ NOISE = {
     "salt_pepper-half": "salt and pepper, random half",
     "salt_pepper-all": "salt and pepper, all",
     "missing-single": "one modality missing",
+    "audio_snr-single": "audio noise",
     "audio_snr": "audio noise, {} dB",
+    "qmf_gaussian-all": "Gaussian as released with QMF, eps",
+    "qmf_salt_pepper-all": "salt and pepper as released with QMF, eps",
+}
+AIMED = {
+    "gaussian": "Gaussian",
+    "salt_pepper": "salt and pepper",
+    "missing": "missing:",
+    "audio_snr": "noise",
 }
 SMALLEST_P = 1e-4
 
 
 def noise_title(group: str) -> str:
-    """A noise group in words: ``gaussian-single-0.5`` is "Gaussian 0.5, one modality"."""
+    """A noise group in words: ``gaussian-single-0.5`` is "Gaussian 0.5, one modality", and
+    ``gaussian-fac`` "Gaussian on fac".
+    """
     key = next((key for key in NOISE if group.startswith(key)), None)
     if key is None:
-        return group
+        kind, _, target = group.partition("-")
+        on = "" if kind == "missing" else "on "
+        return f"{AIMED[kind]} {on}{target}" if kind in AIMED else group
     rest = group.removeprefix(key).removeprefix("-").replace("-", MINUS)
     return NOISE[key].format(rest).replace(" ,", ",")
 

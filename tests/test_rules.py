@@ -77,6 +77,7 @@ PURE = tuple(
     for name in ("arms", "conditions", "designs", "fractions", "pairing", "plan", "published")
 )
 PURE += ("evidence/statistics/__init__.py", "ablations/summary/__init__.py")
+PURE += ("ablations/severities.py", "cal/severities.py", "cal/protocols.py")
 PURE += ("ablations/plans.py", "ablations/simulated.py", "ablations/study.py", "ablations/until.py")
 PURE += ("ablations/tuning.py", "ablations/tuning_search.py", "search_spaces/space.py")
 PURE += ("search_spaces/edges.py", "search_spaces/reading.py", "search_spaces/switched_off.py")

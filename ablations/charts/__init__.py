@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ablations.charts import behaviour, effects, training
+from ablations.charts import behaviour, effects, robustness, training
 from evidence.charts.spec import Chart, Gallery
 
 
@@ -17,7 +17,11 @@ def gallery(summary: Mapping[str, Any], curves: training.AllCurves) -> Gallery:
             *effects.shapley(summary),
             *behaviour.interactions(summary),
         ),
-        "robustness": behaviour.robustness(summary),
+        "robustness": (
+            *robustness.accuracy(summary),
+            *robustness.effects(summary),
+            *robustness.modalities(summary),
+        ),
         "training": training.training(summary, curves),
         "learning": training.learning(summary, curves),
         "calibration": behaviour.reliability(summary),

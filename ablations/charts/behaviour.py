@@ -1,13 +1,12 @@
-"""Figures of what arms do: under growing noise, in their confidence, class by class. Pure."""
+"""Figures of what arms do: in their confidence, class by class, mechanism by mechanism. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablations.charts.effects import NAMES
 from ablations.conditions import CONDITIONS
-from ablations.wording import MINUS, asked, noise_title, points
+from ablations.wording import MINUS, asked, points
 from ablations.wording.verdict import effect_of
-from evidence.charts.hover import runs_line, sample_lines
 from evidence.charts.spec import Chart, Label, Panel, Point, Series, filled, find
 
 Tree = Mapping[str, Any]
@@ -26,52 +25,6 @@ def arms_asked(summary: Tree, regime: Tree) -> list[str]:
         if variant is not None and not set(variant["same_runs_as"]) & set(found):
             found.append(arm)
     return found
-
-
-def robustness(summary: Tree) -> tuple[Chart, ...]:
-    """Accuracy against severity, a panel for each kind of noise, a chart for each regime."""
-    charts = []
-    for name in summary["regime_order"]:
-        regime = summary["regimes"][name]
-        arms = arms_asked(summary, regime)
-        kinds = dict.fromkeys(
-            kind for arm in arms for kind in find(regime, "variants", arm, "robustness") or ()
-        )
-        panels = [
-            Panel(
-                noise_title(kind),
-                tuple(_severities(name, regime, arm, kind, i) for i, arm in enumerate(arms)),
-                x_title="severity (0 is clean)",
-                y_title="accuracy, %",
-                scale="accuracy",
-            )
-            for kind in kinds
-        ]
-        chart = Chart(
-            f"robustness-{name}",
-            f"{name}: accuracy as noise grows",
-            f"Accuracy of arms against the severity of {len(kinds)} kinds of noise in {name}.",
-            filled(panels),
-            note="Mean over seeds with its t interval. Severity: standard deviations of Gaussian "
-            "noise, share of values replaced by salt and pepper. The legend shows and hides arms.",
-        )
-        if chart.panels:
-            charts.append(chart)
-    return tuple(charts)
-
-
-def _severities(name: str, regime: Tree, arm: str, kind: str, look: int) -> Series:
-    variant = regime["variants"][arm]
-    found = []
-    for entry in find(variant, "robustness", kind) or ():
-        if entry["mean"] is None:
-            continue
-        mean, half = 100 * entry["mean"], entry["half_width"]
-        low, high = (None, None) if half is None else (mean - 100 * half, mean + 100 * half)
-        heading = f"{arm}, {noise_title(kind)} {entry['severity']:g}"
-        hover = (heading, *sample_lines(entry, seeds=regime["seeds"]), *runs_line(variant, limit=1))
-        found.append(Point(entry["severity"], mean, low, high, hover, f"{name}|{arm}"))
-    return Series(arm, tuple(found), look, shown=look < LINES)
 
 
 def reliability(summary: Tree) -> tuple[Chart, ...]:

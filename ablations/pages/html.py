@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablations import wording
-from ablations.pages import arms, effects, studies, traces
+from ablations.pages import arms, effects, robustness, studies, traces
+from ablations.wording.robustness import notes as noise_notes
 from evidence.charts.spec import Gallery
 from evidence.pages import html
 from evidence.pages.html import flat, script_json
@@ -33,6 +34,8 @@ def context(summary: Tree) -> dict[str, Any]:
         "own": own,
         "tables": tables(summary),
         "arms": {name: _arm_tables(summary, name) for name in names},
+        "noise": {name: robustness.tables(summary, name) for name in names},
+        "noise_notes": {name: noise_notes(summary["regimes"][name]) for name in names},
         "method": wording.method(summary),
         "methods": methods,
         "references": wording.cited(methods),

@@ -13,6 +13,7 @@ from ablations.summary.evidence import Evidence, questions
 from ablations.summary.factorial import factorial
 from ablations.summary.family import Decision, Key, Question, decide
 from ablations.summary.regimes import over_regimes
+from ablations.summary.robustness import robustness
 from ablations.summary.samples import Samples
 from ablations.summary.splits import described
 from ablations.summary.sweeps import sweeps
@@ -180,6 +181,7 @@ def _regime(evidence: Evidence, regime: str, outcome: "Outcome | None") -> Tree:
         "factorial": factorial(
             by_on, plan.factors, evidence.rules[regime], fraction=plan.design.kind == "fractional"
         ),
+        "robustness": robustness(evidence, regime),
         "sweeps": sweeps(evidence, regime),
         "tuning": tuning(evidence, regime, outcome),
     }

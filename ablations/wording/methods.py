@@ -5,12 +5,18 @@ Pure.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ablations.wording.robustness import under_noise
 from evidence.numbers import MINUS, listed, margin_words
 
 Tree = Mapping[str, Any]
 REFERENCES = {
     "Efron 1987": "B. Efron. Better bootstrap confidence intervals. Journal of the American "
     "Statistical Association 82(397), 171-185, 1987.",
+    "Fieller 1954": "E. C. Fieller. Some problems in interval estimation. Journal of the Royal "
+    "Statistical Society B 16(2), 175-185, 1954.",
+    "Hesterberg 2015": "T. C. Hesterberg. What teachers should know about the bootstrap: "
+    "resampling in the undergraduate statistics curriculum. The American Statistician 69(4), "
+    "371-386, 2015.",
     "Holm 1979": "S. Holm. A simple sequentially rejective multiple test procedure. Scandinavian "
     "Journal of Statistics 6(2), 65-70, 1979.",
     "Maurer and Bretz 2013": "W. Maurer and F. Bretz. Multiple testing in group sequential trials "
@@ -28,10 +34,14 @@ REFERENCES = {
     "Journal of the American Statistical Association 81(395), 826-831, 1986.",
     "Shapley 1953": "L. S. Shapley. A value for n-person games. Contributions to the Theory of "
     "Games II, 307-317. Princeton University Press, 1953.",
+    "Taori et al. 2020": "R. Taori, A. Dave, V. Shankar, N. Carlini, B. Recht and L. Schmidt. "
+    "Measuring robustness to natural distribution shifts in image classification. NeurIPS 2020.",
     "Wang and Tsiatis 1987": "S. K. Wang and A. A. Tsiatis. Approximately optimal one-parameter "
     "boundaries for group sequential trials. Biometrics 43(1), 193-199, 1987.",
     "Wilcoxon 1945": "F. Wilcoxon. Individual comparisons by ranking methods. Biometrics Bulletin "
     "1(6), 80-83, 1945.",
+    "Zhang et al. 2023": "Q. Zhang, H. Wu, C. Zhang, Q. Hu, H. Fu, J. T. Zhou and X. Peng. "
+    "Provable dynamic fusion for low-quality multimodal data. ICML 2023.",
 }
 
 
@@ -106,7 +116,7 @@ def _robust(summary: Tree) -> str:
 def methods(summary: Tree) -> list[str]:
     """Paragraphs for a paper's methods section, each method cited; only what was used is named."""
     paragraphs = [_design(summary), _comparison(summary), _family(summary), _checks(summary)]
-    paragraphs += [_attribution(summary), _tuning(summary)]
+    paragraphs += [_attribution(summary), under_noise(summary), _tuning(summary)]
     return [text for text in paragraphs if text]
 
 

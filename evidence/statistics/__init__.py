@@ -2,8 +2,8 @@
 
 ``paired`` two arms over seeds, ``resampling`` bootstrap and permutation, ``decisions`` p-values to
 verdicts over a family, ``sequential`` several looks, ``factorial`` what each factor contributes,
-``regimes`` one effect over data sets, ``power`` how many seeds. docs/simulation.md has their error
-and coverage as used.
+``regimes`` one effect over data sets, ``robustness`` accuracy as noise grows, ``power`` how many
+seeds. docs/simulation.md has error and coverage of what decides a verdict, as used.
 """
 
 from evidence.statistics.arrays import LEVEL, Array, Values, without_spread
@@ -35,6 +35,14 @@ from evidence.statistics.paired import (
 from evidence.statistics.power import minimum_detectable, power_of, seeds_needed
 from evidence.statistics.regimes import OverRegimes, Refusal, over_regimes
 from evidence.statistics.resampling import McNemar, bca, mcnemar, permutation_p, two_way
+from evidence.statistics.robustness import (
+    BASELINES,
+    Crossing,
+    Effective,
+    crossing,
+    effective_robustness,
+    relative_robustness,
+)
 from evidence.statistics.sequential import (
     boundary,
     critical_constant,
@@ -45,9 +53,12 @@ from evidence.statistics.sequential import (
 )
 
 __all__ = [
+    "BASELINES",
     "LEVEL",
     "Array",
+    "Crossing",
     "EffectSize",
+    "Effective",
     "Improvement",
     "McNemar",
     "OverRegimes",
@@ -59,10 +70,12 @@ __all__ = [
     "boundary",
     "corrected_interval",
     "critical_constant",
+    "crossing",
     "crossing_probability",
     "describe",
     "difference_p",
     "effect_size",
+    "effective_robustness",
     "effects",
     "equivalence_p",
     "improvement",
@@ -77,6 +90,7 @@ __all__ = [
     "permutation_p",
     "power_of",
     "reached_constant",
+    "relative_robustness",
     "seeds_needed",
     "sequential_p",
     "shapley",

@@ -46,7 +46,7 @@ def bca(
     """
     x, quantile = stacked("deltas", deltas), float(special.ndtri((1 + between("level", level)) / 2))
     flat = x.reshape(-1, x.shape[-1])
-    counts = _counts(np.random.default_rng(seed), x.shape[-1], draws)
+    counts = drawn(np.random.default_rng(seed), x.shape[-1], draws)
     rows = max(1, _BLOCK // draws)
     parts = [_bca(flat[i : i + rows], counts, quantile) for i in range(0, len(flat), rows)]
     low, high = np.concatenate([*parts, np.empty((2, 0))], axis=1).reshape(2, *x.shape[:-1])
@@ -94,10 +94,10 @@ def two_way(
     if min(n, samples) < 2:
         return np.full(x.shape[:-2], np.nan), np.full(x.shape[:-2], np.nan)
     generator = np.random.default_rng(seed)
-    over_seeds, over_samples = (_counts(generator, size, draws) for size in (n, samples))
+    over_seeds, over_samples = (drawn(generator, size, draws) for size in (n, samples))
     means = x @ over_samples.T  # [S, n, draws]
     means = np.einsum("...nd,dn->...d", means, over_seeds)
-    tail = special.ndtr(np.sqrt(n / (n - 1)) * special.stdtrit(n - 1, (1 - level) / 2))
+    tail = expanded_tail(n, level=level)
     low, high = np.quantile(means, [tail, 1 - tail], axis=-1)
     return low, high
 
@@ -117,7 +117,15 @@ def mcnemar(a_right: npt.ArrayLike, b_right: npt.ArrayLike) -> McNemar:
     return McNemar(only_a, only_b, min(1.0, 2 * float(tail)))
 
 
-def _counts(generator: np.random.Generator, size: int, draws: int) -> Array:
+def expanded_tail(n: int, *, level: float = LEVEL) -> float:
+    """The tail of expanded percentiles of n >= 2 seeds (Hesterberg 2015): so far out that the
+    interval of a mean is that of t with n - 1 degrees of freedom.
+    """
+    quantile = special.stdtrit(n - 1, (1 - between("level", level)) / 2)
+    return float(special.ndtr(np.sqrt(n / (n - 1)) * quantile))
+
+
+def drawn(generator: np.random.Generator, size: int, draws: int) -> Array:
     """How often each of ``size`` is drawn, as shares of the draw: [draws, size], rows sum to 1."""
     if draws < 1:
         raise ValueError(f"draws: given {draws}; allowed: 1 or more")

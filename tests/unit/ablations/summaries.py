@@ -5,6 +5,8 @@ report may have is there, with failures, a refusal and parts that were not measu
 from random import Random
 from typing import Any
 
+from tests.unit.ablations.noise_trees import robustness
+
 Tree = dict[str, Any]
 FACTORS = ("metric", "acceleration", "bottleneck")
 CELLS = {
@@ -250,6 +252,7 @@ def regime(name: str, random: Random) -> Tree:
         "variants": {arm: variant(name, arm, random) for arm in ARMS},
         "contrasts": [contrast(*words, random) for words in CONTRASTS],
         "factorial": factorial(),
+        "robustness": robustness({a: 0.9 + GAIN.get(a, 0.0) for a in ARMS}, CONTRASTS, random),
         "sweeps": sweeps() if first else [],
         "tuning": tuning() if first else None,
     }

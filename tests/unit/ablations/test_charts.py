@@ -26,6 +26,7 @@ def points(chart: Chart, panel: int, label: str) -> list[Point]:
 def test_a_full_summary_has_every_chart(summary: Any, curves: Any) -> None:
     found = charts(summary, curves)
     each = ("accuracy", "interactions", "robustness", "learning", "classes")
+    each += ("severity", "robustness-modalities")
     assert set(found) == {
         *(f"{kind}-{name}" for kind in each for name in ("views", "sound")),
         *(f"training-{n}-{a}" for n in ("views", "sound") for a in ("cal", "metric+bottleneck")),
@@ -33,6 +34,8 @@ def test_a_full_summary_has_every_chart(summary: Any, curves: Any) -> None:
         *("tuned-views", "searches"),
     }
     assert [name for name, chart in found.items() if chart.aside] == [
+        "robustness-modalities-views",
+        "robustness-modalities-sound",
         "training-views-metric+bottleneck",
         "training-sound-metric+bottleneck",
     ]

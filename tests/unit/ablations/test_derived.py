@@ -63,6 +63,27 @@ def test_the_weights_of_robust_give_it_too() -> None:
     assert mean == pytest.approx(robust(found, NAMES))
 
 
+def test_groups_and_weights_are_of_the_standard_severities_alone() -> None:
+    """Whatever else was measured, robust is made of the same conditions."""
+    from cal.data.corruptions import conditions_for, robust
+    from cal.modalities import KNOWN
+    from cal.severities import AXIS
+
+    modalities = KNOWN["keypad"]
+    dense = [c.name for c in conditions_for(modalities, "standard", severities=AXIS)]
+    standard = [c.name for c in conditions_for(modalities, "standard")]
+    weights = robust_weights(dense)
+    assert weights == robust_weights(standard)
+    found = {name: 0.2 + 0.001 * i for i, name in enumerate(dense)}
+    mean = math.fsum(weight * found[name] for name, weight in weights.items())
+    assert mean == pytest.approx(robust(found, [m.name for m in modalities]))
+    groups = noise_groups({f"test/{name}/accuracy": value for name, value in found.items()})
+    assert "gaussian-single-3" not in groups
+    assert "audio_snr--5" in groups  # asked for one by one, part of no mean
+    released = [c.name for c in conditions_for(KNOWN["nyud2"], "qmf-2023")]
+    assert noise_groups({f"test/{name}/accuracy": 0.5 for name in released}) == {}
+
+
 def test_without_a_group_there_is_no_robust() -> None:
     assert robust_weights(["gaussian-audio-0.5", "gaussian-half-0.5", "missing-audio"]) == {}
 
@@ -79,6 +100,13 @@ def test_conditions_in_parts() -> None:
     snr = noise_of("audio_snr-audio--5")
     assert snr is not None
     assert snr.severity == -5
+    missing, half = noise_of("missing-fac"), noise_of("missing-fac-0.5")
+    assert missing is not None
+    assert half is not None
+    assert (missing.severity, half.target, half.severity) == (1, "fac", 0.5)
+    released = noise_of("qmf_gaussian-all-5-3")
+    assert released is not None
+    assert (released.kind, released.severity) == ("qmf_gaussian", 5)
     assert noise_of("clean") is None
     assert noise_of("area-gaussian-single") is None
 

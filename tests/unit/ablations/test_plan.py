@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from ablations.plan import Plan, from_json, make_plan, to_json
+from ablations.plan import Plan, _one_protocol, from_json, make_plan, to_json
 from ablations.study import read_study
-from cal.config import ConfigError
+from cal.config import ConfigError, parse
 
 STUDY: dict[str, Any] = {
     "name": "small",
@@ -111,3 +111,15 @@ def test_a_fault_of_the_study_is_named(fault: str, tmp_path: Path) -> None:
 def test_an_unknown_study_names_what_there_is() -> None:
     with pytest.raises(ConfigError, match="--config: given defalt; allowed: a YAML file, or bas"):
         read_study("defalt")
+
+
+def test_a_study_has_one_noise_protocol() -> None:
+    """Here on two configurations: none of the embedded data can be had under qmf-2023."""
+    standard, quiet = (parse({"evaluate": {"noise": noise}}) for noise in ("standard", "none"))
+    released = standard.model_copy(
+        update={"evaluate": standard.evaluate.model_copy(update={"noise": "qmf-2023"})}
+    )
+    _one_protocol([standard, quiet])
+    _one_protocol([released, quiet])
+    with pytest.raises(ConfigError, match=r"^evaluate.noise: given qmf-2023 and standard in one "):
+        _one_protocol([standard, released])

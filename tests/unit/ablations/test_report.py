@@ -35,7 +35,8 @@ def test_every_file_of_a_report(study: Any, tmp_path: Path) -> None:
     charts = ["effects"]
     for name in ("views", "sound"):
         charts += [f"accuracy-{name}", f"training-{name}-cal", f"learning-{name}"]
-        charts += [f"robustness-{name}"]  # its cells tell no interaction
+        # Its cells tell neither interactions nor main effects: effects are those of contrasts.
+        charts += [f"robustness-{name}", f"severity-{name}"]
     tables = ["contrasts", "means-views", "means-sound"]
     assert found == {
         *(f"figures/{name}.{kind}" for name in charts for kind in ("png", "svg", "pdf")),

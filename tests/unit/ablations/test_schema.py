@@ -182,6 +182,7 @@ def test_the_summary_of_the_page_tests_is_valid(summary: Any) -> None:
 
 EFFECT = ("regimes", "views", "contrasts", 0, "clean")
 VARIANT = ("regimes", "views", "variants", "cal")
+NOISE = ("regimes", "views", "robustness", "lines", "gaussian-half")
 REFUSED: dict[str, tuple[tuple[Any, ...], Any]] = {
     "unknown key": (("stopped",), "all"),
     "unknown key of an effect": ((*EFFECT, "significant"), True),
@@ -202,6 +203,13 @@ REFUSED: dict[str, tuple[tuple[Any, ...], Any]] = {
         "higher",
     ),
     "wrong noise": ((*VARIANT, "area", "gaussian"), None),
+    "unknown protocol": (("regimes", "views", "robustness", "protocol"), "mine"),
+    "unknown key of a line": ((*NOISE, "arms", "cal", "median"), 0.5),
+    "unknown key of a mechanism on a line": ((*NOISE, "mechanisms", 0, "p"), 0.5),
+    "a line that does not begin at clean": ((*NOISE, "places", 0), 0.1),
+    "percent on a line": ((*NOISE, "arms", "cal", "mean", 1), 97.5),
+    "a refusal with a number": ((*NOISE, "arms", "joint-probe", "effective", "n"), 8),
+    "an arm ahead by two": ((*NOISE, "contrasts", 0, "crossing", "ahead"), 2),
     "wrong status": ((*VARIANT, "traces", 0, "status"), "KILLED"),
     "wrong kind": (("design", "kind"), "full"),
     "refusal with numbers": (("over_regimes", 0, "mean"), 0.1),

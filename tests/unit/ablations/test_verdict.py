@@ -153,12 +153,12 @@ def test_methods_cite_what_was_used_and_nothing_else(summary: Any) -> None:
     assert set(cited(text)) == {
         *("Efron 1987", "Holm 1979", "Maurer and Bretz 2013", "McNemar 1947", "Owen 2007"),
         *("Schuirmann 1987", "Shaffer 1986", "Shapley 1953", "Wang and Tsiatis 1987"),
-        "Wilcoxon 1945",
+        *("Wilcoxon 1945", "Fieller 1954", "Hesterberg 2015", "Taori et al. 2020"),
     }
     summary |= {"sequential": None, "family": None, "margin": None}
     summary["split"]["interval"] = "corrected resampled t"
     for regime in summary["regimes"].values():
-        regime |= {"factorial": None, "tuning": None}
+        regime |= {"factorial": None, "tuning": None, "robustness": None}
         for contrast in regime["contrasts"]:
             for place in ("clean", "robust"):
                 contrast[place] |= dict.fromkeys(("bca", "two_way", "mcnemar", "p_wilcoxon"))
