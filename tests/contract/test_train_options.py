@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cal.config import Config, ConfigError, merge, parse
-from cal.records import Epoch
-from cal.trainer import train
+from cal.records import Epoch, Result
+from cal.trainer import Trainer, train
 
 RESNETS = {
     "data": {"name": "keypad", "labels_per_class": 4, "probe": 16, "select": 20},
@@ -88,17 +88,14 @@ def test_what_does_not_go_together_is_one_line(tree: dict[str, Any], line: str) 
         parse(tree)
 
 
-def test_bfloat16_and_parts_are_resumed_too() -> None:
-    from cal.trainer import Trainer
-
-    tree = {
-        "train": {"epochs": 2, "accumulate": 2, "precision": "bfloat16"},
-        "optim": {"lr": 0.002},
-    }
+def test_parts_of_a_batch_are_resumed_to_the_bit() -> None:
+    """bfloat16 is not: on a CPU oneDNN's own convolutions differ from one run to the next."""
+    tree = {"train": {"epochs": 2, "accumulate": 2}, "optim": {"lr": 0.002}}
     config: Config = parse(merge(RESNETS, tree))
     *_, whole = train(config)
     first = Trainer([config])
     next(first.records())
     *_, again = train(config, state=first.states()[0])
-    key = "test/clean/nll"
-    assert whole.metrics[key] == again.metrics[key]  # type: ignore[union-attr]
+    assert isinstance(whole, Result)
+    assert isinstance(again, Result)
+    assert whole.metrics["test/clean/nll"] == again.metrics["test/clean/nll"]

@@ -173,7 +173,7 @@ def test_whole_groups_validate_where_asked() -> None:
     [
         (
             {"official": np.zeros(100, np.uint8)},
-            "data.name: given handwritten; it has no training ",
+            "data.name: given handwritten; it has no ",
         ),
         ({"groups": np.zeros(100)}, "data.select_by_group: given true; handwritten has no such "),
     ],
