@@ -28,7 +28,7 @@ from search_spaces.space import (
     value_of,
 )
 
-CONFIGS = sorted(path.stem for path in FOLDER_OF_CONFIGS.glob("*.yaml"))
+CONFIGS = ("av-junk", "hw20", "junk", "keypad")
 FILES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 SECTIONS = {name: sections for name in FILES if (sections := read_sections(name))}
 SPACES = {name: read_space(name) for name in FILES if name not in SECTIONS}

@@ -8,17 +8,32 @@ import pytest
 from ablations.study import read_study
 from cal.config import CONFIGS, ConfigError, find_yaml, flatten, merge, parse, read_yaml
 from cal.effective import effective
+from cal.modalities import ON_DISK
 from cal.train import parser, read
 
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 
 
 def packaged(name: str) -> dict[str, Any]:
-    return read_yaml(CONFIGS / f"{name}.yaml")
+    tree = read_yaml(CONFIGS / f"{name}.yaml")
+    if name == "mvsa-single":  # what lies in the user's folders
+        tree = merge(tree, {"data": {"tokenizer": "bert"}, "model": {"bert": "bert"}})
+    return tree
 
 
 def test_there_is_one_for_each_data_situation() -> None:
-    assert NAMES == ["av-junk", "hw20", "junk", "keypad"]
+    embedded = {"av-junk", "hw20", "junk", "keypad"}
+    assert set(NAMES) == embedded | {*ON_DISK, "crema-d-arl", "crema-d-mmpareto"}
+
+
+@pytest.mark.parametrize("name", ON_DISK)
+def test_a_published_data_set_has_the_recipe_of_its_authors(name: str) -> None:
+    """By name; CAL looks every 10 steps at 32 samples, as large networks do."""
+    config = parse(packaged(name))
+    assert config.data.name == name
+    assert config.cal
+    assert (config.cal.contribution.interval, config.cal.contribution.probe_batch) == (10, 32)
+    assert config.train.batch % config.train.accumulate == 0
 
 
 @pytest.mark.parametrize("regime", read_study("default").regimes)
