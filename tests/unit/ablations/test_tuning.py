@@ -193,6 +193,14 @@ def test_robust_asks_for_noise_on_the_select_part_too() -> None:
     assert {arm.search_score for arm in outcome.arms} == {0.5}
 
 
+def test_a_trial_is_measured_under_the_protocol_as_it_is() -> None:
+    config = parse({"evaluate": {"severities": "axis", "missing_share": [0.5]}})
+    for objective, noise in (("clean", "none"), ("robust", "standard")):
+        evaluate = tuning_run(config, {}, seed=100, objective=objective).evaluate
+        assert (evaluate.part, evaluate.noise) == ("select", noise)
+        assert (evaluate.severities, evaluate.missing_share) == ("standard", ())
+
+
 def test_the_best_trial_is_found_and_its_values_are_told() -> None:
     """The ladder's rung 4: .01 * 15 ** .4 = .0295, the nearest to .03."""
     found = tuned().of("a", "joint")

@@ -251,6 +251,18 @@ def test_finalists_are_the_best_by_the_select_part_alone() -> None:
     assert not finalists(search, arms_of(search, {}, {0: [0.9]}), most=2)
 
 
+def test_further_severities_are_for_the_report_alone() -> None:
+    """A trial is measured under the protocol as it is, a finalist as the user asked."""
+    changes = {"evaluate": {"severities": "axis", "gaussian_sigma": [6.0]}}
+    search = searching(changes=changes)
+    for arm in search.arms:
+        assert (arm.base.evaluate.severities, arm.base.evaluate.gaussian_sigma) == ("standard", ())
+    found = finalists(search, arms_of(search, {0: [0.8]}, {0: [0.7]}), most=1)
+    for one in found:
+        evaluate = one.config.evaluate
+        assert (evaluate.severities, evaluate.gaussian_sigma) == ("axis", (6.0,))
+
+
 def test_fresh_seeds_and_those_of_the_search_are_different_runs() -> None:
     search = searching()
     arms = arms_of(search, {0: [0.8]}, {0: [0.7]})
