@@ -119,7 +119,7 @@ def _check(options: argparse.Namespace) -> int:
     from cal.data.told import told
 
     layout = find_layout(options.name)
-    with _watched() as seen:
+    with _watched("files" if options.root else "samples") as seen:
         if options.root:
             root = _folder("--root", options.root)
             same_data_set(root, layout.name)
@@ -153,10 +153,10 @@ def _folder(option: str, text: str) -> Path:
 
 
 @contextmanager
-def _watched() -> Iterator[Any]:
+def _watched(what: str = "samples") -> Iterator[Any]:
     from cal.data.watching import Watching
 
-    with Watching() as watching:
+    with Watching(what) as watching:
         yield watching
 
 

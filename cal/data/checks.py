@@ -19,7 +19,7 @@ from cal.data.shards import Decoder, Shard, files_of, shard_size, works
 from cal.data.stored import SKIPPED, Stored, open_stored
 
 NAMED = 20  # duplicates that are named; all are counted
-BLOCK = 1024  # rows that are read at a time
+BLOCK = 8 << 20  # bytes that are read at a time
 Seen = Callable[[Step], None]
 
 
@@ -166,8 +166,9 @@ def _wrong_files(stored: Stored, seen: Seen) -> Iterator[Fault]:
 
 def _rows(array: Array, codes: Array) -> Iterator[tuple[int, Array]]:
     """Rows that were not skipped, block by block."""
-    for first in range(0, len(array), BLOCK):
-        block = np.array(array[first : first + BLOCK])
+    step = max(1, BLOCK // max(1, array[:1].nbytes))
+    for first in range(0, len(array), step):
+        block = np.array(array[first : first + step])
         for i, content in enumerate(block):
             if codes[first + i] != SKIPPED:
                 yield first + i, content

@@ -11,8 +11,10 @@ from cal.live import Shown, minutes
 class Watching(Shown):
     """Told each step; the time left is by the speed since it began."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "samples") -> None:
+        """``what`` is counted."""
         super().__init__()
+        self.what = what
         self.begun, self.first = time.monotonic(), 0
         self.step = Step(0, 0, 0)
 
@@ -34,7 +36,7 @@ class Watching(Shown):
         """One line: samples, faults, time left."""
         step = self.step
         faults = f", {step.faults} damaged or missing" if step.faults else ""
-        return f"{step.done} of {step.total} samples{faults}, {self.time_left()} left"
+        return f"{step.done} of {step.total} {self.what}{faults}, {self.time_left()} left"
 
     def table(self) -> Table:
         """The headline."""

@@ -28,7 +28,7 @@ from pathlib import Path
 from cal.config import ConfigError
 from cal.data import decoding, sound
 from cal.data.layouts.index import Array, Fault, Index, Sample, Settings, SplitName
-from cal.data.layouts.lists import Collected, inside, pictures, root, rows
+from cal.data.layouts.lists import Collected, inside, name_fault, pictures, root, rows
 from cal.modalities import ON_DISK
 
 LISTS: dict[SplitName, str] = {"train": "my_train.txt", "test": "my_test.txt"}
@@ -53,7 +53,7 @@ class KineticsSounds:
         """As the lists say."""
         visual = "visual" if (source / "visual").is_dir() else ""
         sounds = root(source, "audio", "video")
-        filmed = (source / "video").is_dir() and not visual
+        filmed = (source / "video").is_dir() and not visual and not _frames_beside(source)
         found = Collected(source, self.classes)
         for split, file in LISTS.items():
             for where, (id, _, label) in found.rows(file, ",", ("id", "seconds", "label"), id=0):
@@ -67,6 +67,12 @@ class KineticsSounds:
     def decode(self, source: Path, sample: Sample, settings: Settings) -> dict[str, Array]:
         """Sound and frames."""
         return _decoded(source, sample, settings)
+
+
+def _frames_beside(source: Path) -> bool:
+    """Whether a clip of the list has its folder in the source itself."""
+    ids = (line.split(",")[0].strip() for _, line in rows(source, LISTS["train"]))
+    return any((source / id).is_dir() for id in ids if not name_fault(id))
 
 
 class KineticsSoundsArl:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cal.config import ConfigError
-from cal.data import told
+from cal.data import checks, told
 from cal.data.checks import Report, check_source, check_stored
 from cal.data.layouts.table import LAYOUTS
 from cal.data.prepare import Step, prepare
@@ -222,6 +222,14 @@ def test_samples_that_were_left_out_are_not_counted(tmp_path: Path) -> None:
     assert report.splits["train"] == {"found": 8, "published": 795}
     assert report.blank == report.damaged == []
     assert report.notes == ["1 damaged samples were left out when it was prepared"]
+
+
+def test_blocks_of_any_size_are_read_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a row each, for rows are larger than the block."""
+    root = prepared("mvsa-single", tmp_path)
+    whole = check_stored(root)
+    monkeypatch.setattr(checks, "BLOCK", 1)
+    assert check_stored(root) == whole
 
 
 def test_what_is_no_prepared_data_is_told(tmp_path: Path) -> None:

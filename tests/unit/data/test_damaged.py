@@ -14,7 +14,8 @@ from cal.data.layouts.index import Fault
 from cal.data.layouts.table import LAYOUTS
 from cal.data.prepare import Done, OnError, prepare
 from cal.data.stored import SKIPPED, open_stored
-from tests.damage import OF_A_LIST, OF_A_SAMPLE, TWICE, Damage
+from tests.damage import Damage
+from tests.damages import OF_A_LIST, OF_A_SAMPLE, TWICE
 from tests.layouts import make, tiny
 
 Of = Callable[[Damage], Path]

@@ -136,4 +136,5 @@ def test_the_time_left_is_by_the_speed_of_this_process(monkeypatch: pytest.Monke
     assert watching.headline() == "200 of 1000 samples, - left"
     now = 80.0
     watching(Step(600, 1000, 2))
+    assert Watching("files").headline() == "0 of 0 files, - left"
     assert watching.headline() == "600 of 1000 samples, 2 damaged or missing, 1 min 20 s left"

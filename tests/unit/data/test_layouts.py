@@ -123,6 +123,18 @@ def test_kinetics_sounds_frames_may_lie_below_visual(tmp_path: Path) -> None:
     assert by_id(index)["k07_000002"].files["image"][0] == "visual/k07_000002/frame_00001.jpg"
 
 
+def test_kinetics_sounds_films_are_taken_where_there_are_no_frames(tmp_path: Path) -> None:
+    """Frames that are there are what the authors used."""
+    source, index = indexed("kinetics-sounds", tmp_path, "video")
+    film = ("video/k07_000002.mp4",)
+    assert by_id(index)["k07_000002"].files == {"audio": film, "image": film}
+    for sample in index.samples:
+        (source / sample.id).mkdir()
+        (source / sample.id / "frame_00001.jpg").touch()
+    files = by_id(LAYOUTS["kinetics-sounds"].index(source))["k07_000002"].files
+    assert files == {"audio": film, "image": ("k07_000002/frame_00001.jpg",)}
+
+
 def test_the_two_families_of_kinetics_sounds_have_other_classes(tmp_path: Path) -> None:
     """So their accuracies are of different tasks, and they are two data sets."""
     _, numbered = indexed("kinetics-sounds", tmp_path / "a")
