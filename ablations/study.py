@@ -87,6 +87,7 @@ class Analysis(Section):
         "clean",
         "robust",
     )
+    leader_board: bool = False  # every arm beside every other: ranks, groups, critical differences
 
 
 class Tuning(Section):

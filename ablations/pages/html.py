@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablations import wording
-from ablations.pages import arms, effects, studies, traces
+from ablations.pages import arms, effects, leaders, studies, traces
 from evidence.charts.spec import Gallery
 from evidence.pages import html
 from evidence.pages.html import flat, script_json
@@ -33,6 +33,8 @@ def context(summary: Tree) -> dict[str, Any]:
         "own": own,
         "tables": tables(summary),
         "arms": {name: _arm_tables(summary, name) for name in names},
+        "boards": leaders.boards(summary),
+        "cautions": (summary.get("leader_board") or {}).get("limits") or (),
         "method": wording.method(summary),
         "methods": methods,
         "references": wording.cited(methods),

@@ -12,12 +12,14 @@ from ablations.summary.effects import brief, effects, judged, verdict_of
 from ablations.summary.evidence import Evidence, questions
 from ablations.summary.factorial import factorial
 from ablations.summary.family import Decision, Key, Question, decide
+from ablations.summary.leaders import leader_boards
 from ablations.summary.regimes import over_regimes
 from ablations.summary.samples import Samples
 from ablations.summary.splits import described
 from ablations.summary.sweeps import sweeps
 from ablations.summary.tuning import tuning
 from ablations.summary.variants import sample, variant
+from ablations.wording.leaders import cautions, standings
 from evidence.statistics import LEVEL
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ def analyse(
         "references": evidence.references,
         "regimes": regimes,
         "over_regimes": over_regimes(asked),
+        "leader_board": {"boards": leader_boards(evidence)} if plan.analysis.leader_board else None,
         "published": published.judged(plan),
         "runs": counts(rows),
         "failed": broken(plan, rows, ("FAILED",)),
@@ -95,6 +98,11 @@ def told(tree: Tree) -> Tree:
     for regime in tree["regimes"].values():
         regime["answer"] = wording.answer(regime, references=tree["references"])
         regime["limits"] = wording.limits(regime)
+    boards = tree["leader_board"]
+    if boards is not None:
+        for board in boards["boards"]:
+            board["answer"] = standings(tree, board)
+        boards["limits"] = cautions(tree, boards["boards"])
     tree["headline"] = wording.headline(tree)
     return tree | {"verdict": wording.verdict(tree), "methods": wording.methods(tree)}
 

@@ -2,8 +2,8 @@
 
 ``paired`` two arms over seeds, ``resampling`` bootstrap and permutation, ``decisions`` p-values to
 verdicts over a family, ``sequential`` several looks, ``factorial`` what each factor contributes,
-``regimes`` one effect over data sets, ``power`` how many seeds. docs/simulation.md has their error
-and coverage as used.
+``regimes`` one effect over data sets, ``ranks`` many methods at once, ``power`` how many seeds.
+docs/simulation.md has their error and coverage as used.
 """
 
 from evidence.statistics.arrays import LEVEL, Array, Values, without_spread
@@ -33,6 +33,16 @@ from evidence.statistics.paired import (
     wilcoxon_p,
 )
 from evidence.statistics.power import minimum_detectable, power_of, seeds_needed
+from evidence.statistics.ranks import (
+    Friedman,
+    critical_difference,
+    friedman,
+    friedman_p,
+    groups,
+    holm,
+    pairwise,
+    ranks,
+)
 from evidence.statistics.regimes import OverRegimes, Refusal, over_regimes
 from evidence.statistics.resampling import McNemar, bca, mcnemar, permutation_p, two_way
 from evidence.statistics.sequential import (
@@ -48,6 +58,7 @@ __all__ = [
     "LEVEL",
     "Array",
     "EffectSize",
+    "Friedman",
     "Improvement",
     "McNemar",
     "OverRegimes",
@@ -59,12 +70,17 @@ __all__ = [
     "boundary",
     "corrected_interval",
     "critical_constant",
+    "critical_difference",
     "crossing_probability",
     "describe",
     "difference_p",
     "effect_size",
     "effects",
     "equivalence_p",
+    "friedman",
+    "friedman_p",
+    "groups",
+    "holm",
     "improvement",
     "interval_verdict",
     "mcnemar",
@@ -74,8 +90,10 @@ __all__ = [
     "over_regimes",
     "paired",
     "paired_by_seed",
+    "pairwise",
     "permutation_p",
     "power_of",
+    "ranks",
     "reached_constant",
     "seeds_needed",
     "sequential_p",

@@ -5,6 +5,8 @@ report may have is there, with failures, a refusal and parts that were not measu
 from random import Random
 from typing import Any
 
+from tests.unit.ablations.boards import leader_board
+
 Tree = dict[str, Any]
 FACTORS = ("metric", "acceleration", "bottleneck")
 CELLS = {
@@ -286,6 +288,7 @@ def full_summary() -> Tree:
             | {"regimes": list(REGIMES), "left_out": []}
             | {"refused": "2 regimes carry no model over regimes; it needs 5."}
         ],
+        "leader_board": leader_board(REGIMES),
         "published": [
             {"method": "CAL", "data": "handwritten", "accuracy": 0.98, "source": "a table"}
             | {"regime": "views", "comparable": False}
