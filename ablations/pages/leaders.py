@@ -109,7 +109,9 @@ def _printed(summary: Tree) -> dict[tuple[str, str], Cell]:
 
 def _published(entries: Sequence[Tree]) -> Cell:
     parts = [
-        f"{100 * e['accuracy']:.1f}, {'comparable' if e['comparable'] else 'not comparable'}"
+        f"{100 * e['accuracy']:.1f}"
+        + ("" if e["noise"] == "clean" else f" ({e['noise']})")
+        + (", comparable" if e["comparable"] else ", not comparable")
         for e in entries
     ]
     fair = all(entry["comparable"] for entry in entries)

@@ -181,6 +181,7 @@ def _regime(evidence: Evidence, regime: str, outcome: "Outcome | None") -> Tree:
     }
     return {
         "title": plan.titles.get(regime, ""),
+        "data": next((run.config.data.name for run in plan.runs if run.regime == regime), ""),
         "seeds": list(plan.seeds[regime]),
         "samples": split.samples,
         "classes": split.classes if split.samples else None,

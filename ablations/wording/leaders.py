@@ -81,7 +81,7 @@ def cautions(summary: Tree, boards: Sequence[Tree]) -> list[str]:
         "multiplies by the number of pairs), and Nemenyi's critical difference depends on which "
         "other methods are in the table: it is shown and decides nothing.",
     ]
-    return found + list(_reservations(summary, boards))
+    return [*found, *_reservations(summary, boards), *_printed(summary)]
 
 
 def _reservations(summary: Tree, boards: Sequence[Tree]) -> Iterator[str]:
@@ -118,6 +118,26 @@ def _reservations(summary: Tree, boards: Sequence[Tree]) -> Iterator[str]:
             "Each at its best: every method had one search of the same budget on the select part; "
             "the luck of that search is in no interval."
         )
+
+
+def _printed(summary: Tree) -> Iterator[str]:
+    """What was published on the data sets of the study, and whether any of it compares."""
+    names = list(dict.fromkeys(regime.get("data", "") for regime in summary["regimes"].values()))
+    entries = summary.get("published") or ()
+    fair = [entry for entry in entries if entry["comparable"]]
+    parts = []
+    for name in names:
+        count = sum(entry["data"] == name for entry in entries)
+        parts.append(f"on {name} {count or 'no'} number{'s' if count > 1 else ''}")
+    lead = f"{len(fair)} of them compare" if fair else "none of them compares"
+    if not entries:
+        yield f"Nothing published compares: {listed(parts)} known to us."
+        return
+    yield (
+        f"Published numbers, {listed(parts)}: {lead} with a regime here; the table of published "
+        "numbers says of each what differs. One that does not compare is there to be read, not to "
+        "be beaten."
+    )
 
 
 def _columns(board: Tree) -> Iterator[tuple[str, Tree]]:

@@ -258,6 +258,38 @@ def test_what_a_board_cannot_say_is_said() -> None:
     assert "on these test samples" not in drawn
 
 
+def test_what_was_published_stands_beside_the_method_with_its_verdict() -> None:
+    summary = summary_of(planned())
+    said = summary["leader_board"]["limits"][-1]
+    assert said.startswith(
+        "Published numbers, on handwritten 1 number: none of them compares with a regime here"
+    )
+    board = summary["leader_board"]["boards"][0]
+    table = pages.standings(summary, board)
+    assert table is not None
+    assert "published, %" not in [c.title for c in table.columns]  # no arm of that method
+    (entry,) = summary["published"]
+    entry |= {"arm": "b", "regime": "r1", "noise": "eps 5"}
+    table = pages.standings(summary, board)
+    assert table is not None
+    cells = {row[0].text: row[-1] for row in table.rows[6:10]}
+    assert cells["b"].text == "98.5 (eps 5), not comparable"
+    assert "split (training/test samples): 1600/400 there" in cells["b"].hover
+    assert cells["a"].text == ""
+
+
+def test_where_nothing_is_known_it_is_said_plainly() -> None:
+    summary = summary_of(planned())
+    summary["published"] = []
+    for regime in summary["regimes"].values():
+        regime["data"] = "keypad"
+    said = cautions(summary, summary["leader_board"]["boards"])[-1]
+    assert said == "Nothing published compares: on keypad no number known to us."
+    summary["published"] = [{"comparable": True, "data": "keypad"}] * 2
+    said = cautions(summary, summary["leader_board"]["boards"])[-1]
+    assert said.startswith("Published numbers, on keypad 2 numbers: 2 of them compare")
+
+
 def test_a_paper_names_what_was_used() -> None:
     summary = summary_of(planned())
     names = cited(summary["methods"])
