@@ -61,10 +61,8 @@ def by_design(arm: Config, reference: Config) -> list[str]:
             "split and report inputs are shared, the order of training samples is not"
         )
     if arm.modalities != reference.modalities:
-        seen = (" and ".join(config.modalities) for config in (arm, reference))
-        notes.append(
-            "the arm sees {}, the reference {}, by design; what both see is shared".format(*seen)
-        )
+        own, theirs = (", ".join(c.data.modalities) or "everything" for c in (arm, reference))
+        notes.append(f"the arm sees {own}, the reference {theirs}, by design; they share the rest")
     if arm.model != reference.model:
         left, right = flatten(arm.model.model_dump()), flatten(reference.model.model_dump())
         fields = ", ".join(f"model.{name}" for name in left if left[name] != right[name])

@@ -14,6 +14,7 @@ from ablations import arms as parts
 from ablations.arms import Arm, Contrast, Level, Sweep
 from ablations.designs import Design, reduced
 from ablations.pairing import PAIRED, pairing
+from ablations.published import printed
 from ablations.study import Analysis, Published, Study, Tuning, named
 from cal.config import Config, ConfigError, merge, parse
 from cal.effective import effective, run_hash
@@ -121,7 +122,7 @@ def make_plan(
         analysis=study.analysis,
         sweeps=sweeps,
         tuning=_tuning(study, every),
-        published=study.published,
+        published=(*study.published, *printed({run.config.data.name for run in runs.values()})),
         neutrals={name: factor.neutral for name, factor in study.factors.items()},
         needs={name: factor.needs for name, factor in study.factors.items() if factor.needs},
     )

@@ -14,7 +14,7 @@ from cal import cli
 from cal.config import ConfigError
 
 if TYPE_CHECKING:
-    from ablations.simulated import Found
+    from ablations.known_truth import Found
 
 STUDIES = 10_000  # from here on bounds hold as they are; fewer are given three standard errors
 COMMAND = "python -m ablations.simulate"
@@ -26,6 +26,7 @@ TITLES = {
     "e": "Bootstrap intervals, which never decide a verdict",
     "f": "What the looks save and cost",
     "g": "Mean over regimes",
+    "h": "A leader board of ten methods",
 }
 NOTES = {
     "a": "Differences of a mean of 0 (errors) or .02 (coverage) over n seeds, normal or of a gamma "
@@ -44,6 +45,12 @@ NOTES = {
     "have an effect, if any has.",
     "g": "Standard errors from .002 to .01, tau the standard deviation of the regimes' true "
     "effects.",
+    "h": "Each value is the luck of its block, which all methods share, and as much luck of its "
+    "own, sd 1. *Clear*: better by 2 sd. *Uneven*: half of the methods have three times the sd at "
+    "the same mean. *Any wrong pair*: two methods of one mean are told apart. Holm over paired t "
+    "tests decides the groups of the leader board; Friedman's test and Nemenyi's critical "
+    "difference are shown beside it, and ask for methods of one distribution, which the uneven "
+    "rows are not.",
 }
 
 

@@ -19,6 +19,7 @@ Seeds = Count | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_len
 NAME = r"^[A-Za-z0-9_.:+ -]+$"
 Name = Annotated[str, Field(pattern=NAME)]
 Text = Annotated[str, Field(min_length=1)]
+Unknown = Literal["unknown"]
 Share = Annotated[float, Number, Field(gt=0.0, lt=1.0)]
 FOLDER = Path(__file__).parent
 
@@ -87,6 +88,7 @@ class Analysis(Section):
         "clean",
         "robust",
     )
+    leader_board: bool = False  # every arm beside every other: ranks, groups, critical differences
 
 
 class Tuning(Section):
@@ -99,18 +101,24 @@ class Tuning(Section):
 
 
 class Published(Section):
-    """A number from a paper, and under which conditions it came about."""
+    """A number from a paper, and under which conditions it came about. Unknown: nothing says so."""
 
     method: Text
+    arm: str = ""  # what we call the method; empty: it is none of ours
     data: Text  # name of the data set
     accuracy: Unit  # a share: 98.5 % is 0.985
-    classes: Count
-    split: Annotated[str, Field(pattern=r"^\d+/\d+$")]  # training/test samples
-    pretraining: Text = "none"
-    frames: Count | None = None  # video frames a sample; null: no video
+    classes: Count | Unknown = "unknown"
+    split: Annotated[str, Field(pattern=r"^(\d+/\d+|unknown)$")] = (
+        "unknown"  # training/test samples
+    )
+    pretraining: Text = "unknown"
+    backbone: Text = "unknown"  # of each encoder
+    epochs: Count | Unknown = "unknown"
+    frames: Count | Unknown | None = None  # video frames a sample; null: no video
     selection: Literal["last-epoch", "validation", "test-best", "unknown"] = "unknown"
     labels_per_class: Count | Literal["all"] = "all"  # of the training samples
     scaler: Literal["train", "test", "unknown"] = "unknown"  # where input statistics come from
+    noise: Text = "clean"  # of the test inputs
     source: Text
 
 

@@ -28,6 +28,8 @@ class Pmr(Section):
 
     alpha: NonNegative = 1.0  # weight of the prototype losses
     momentum: Annotated[float, Number, Field(ge=0.0, lt=1.0)] = 0.5  # of the prototypes, an epoch
+    entropy: NonNegative = 0.01  # mu, weight of the entropy of whoever leads; 0 is none
+    early: Unit = 0.1  # part of the steps in which there is such a term
 
 
 class MMPareto(Section):

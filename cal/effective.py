@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cal import own
-from cal.baselines import Arl
+from cal.baselines import Arl, Pmr
 from cal.config import (
     LARGE,
     Acceleration,
@@ -64,6 +64,8 @@ def _own(config: Config, name: str, method: str) -> Any:
         return None
     if name == "arl" and config.arl is not None and config.arl.as_released:
         return config.arl.model_copy(update={"temperature": Arl().temperature})  # uniform weights
+    if name == "pmr" and config.pmr is not None and not (config.pmr.entropy and config.pmr.early):
+        return config.pmr.model_copy(update={"entropy": 0.0, "early": Pmr().early})
     return getattr(config, name)
 
 

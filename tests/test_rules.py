@@ -76,6 +76,7 @@ PURE = tuple(
     f"ablations/{name}.py"
     for name in ("arms", "conditions", "designs", "fractions", "pairing", "plan", "published")
 )
+PURE += ("ablations/known_truth.py", "ablations/simulated_ranks.py")
 PURE += ("evidence/statistics/__init__.py", "ablations/summary/__init__.py")
 PURE += ("ablations/severities.py", "cal/severities.py", "cal/protocols.py")
 PURE += ("ablations/plans.py", "ablations/simulated.py", "ablations/study.py", "ablations/until.py")

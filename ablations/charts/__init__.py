@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ablations.charts import behaviour, effects, robustness, training
+from ablations.charts import behaviour, effects, leaders, robustness, training
 from evidence.charts.spec import Chart, Gallery
 
 
@@ -11,6 +11,7 @@ def gallery(summary: Mapping[str, Any], curves: training.AllCurves) -> Gallery:
     """Section -> its charts, empty where there is nothing to draw."""
     return {
         "effects": effects.forest(summary),
+        "leaders": leaders.standings(summary),
         "accuracy": effects.accuracy(summary),
         "mechanisms": (
             *effects.factorial(summary),

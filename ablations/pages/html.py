@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablations import wording
-from ablations.pages import arms, effects, robustness, studies, traces
+from ablations.pages import arms, effects, leaders, robustness, studies, traces
 from ablations.wording.robustness import notes as noise_notes
 from evidence.charts.spec import Gallery
 from evidence.pages import html
@@ -36,6 +36,8 @@ def context(summary: Tree) -> dict[str, Any]:
         "arms": {name: _arm_tables(summary, name) for name in names},
         "noise": {name: robustness.tables(summary, name) for name in names},
         "noise_notes": {name: noise_notes(summary["regimes"][name]) for name in names},
+        "boards": leaders.boards(summary),
+        "cautions": (summary.get("leader_board") or {}).get("limits") or (),
         "method": wording.method(summary),
         "methods": methods,
         "references": wording.cited(methods),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ablations.pages import arms, effects, studies
+from ablations.pages import arms, effects, leaders, studies
 from evidence.pages.html import slug
 from evidence.pages.table import Cell, Column, Table
 
@@ -37,7 +37,7 @@ MANY = 7  # columns from which on a table is set smaller, over both columns of a
 
 
 def files(summary: Tree) -> dict[str, str]:
-    """Name of a file -> its text: arms of each regime, contrasts, mechanisms, re-tuning."""
+    """Name of a file -> its text: arms of each regime, contrasts, mechanisms, re-tuning, ranks."""
     found = [
         *(arms.means(summary, name) for name in summary["regime_order"]),
         effects.contrasts(summary),
@@ -45,6 +45,7 @@ def files(summary: Tree) -> dict[str, str]:
         arms.sweeps(summary),
         studies.tuned(summary),
         studies.budgets(summary),
+        *leaders.files(summary),
     ]
     return {f"{slug(t.name)}.tex": latex(t) for t in found if t is not None}
 

@@ -136,7 +136,7 @@ def published(summary: Tree) -> Table | None:
         rows.append(
             [
                 Cell(entry["method"]),
-                Cell(str(entry.get("data", ""))),
+                Cell(_data(entry)),
                 Cell("" if accuracy is None else f"{100 * accuracy:.1f}"),
                 Cell("yes" if fair else "no", "helps" if fair else "hurts", chip=True),
                 Cell(why),
@@ -152,6 +152,11 @@ def published(summary: Tree) -> Table | None:
         rows,
         note="A number that is not comparable stands here to say why, not to be compared.",
     )
+
+
+def _data(entry: Tree) -> str:
+    noise = entry.get("noise") or "clean"
+    return str(entry.get("data", "")) + ("" if noise == "clean" else f", {noise}")
 
 
 def aliases(summary: Tree) -> Table | None:

@@ -12,6 +12,7 @@ from ablations.summary.effects import brief, effects, judged, verdict_of
 from ablations.summary.evidence import Evidence, questions
 from ablations.summary.factorial import factorial
 from ablations.summary.family import Decision, Key, Question, decide
+from ablations.summary.leaders import leader_boards
 from ablations.summary.regimes import over_regimes
 from ablations.summary.robustness import robustness
 from ablations.summary.samples import Samples
@@ -19,6 +20,7 @@ from ablations.summary.splits import described
 from ablations.summary.sweeps import sweeps
 from ablations.summary.tuning import tuning
 from ablations.summary.variants import sample, variant
+from ablations.wording.leaders import cautions, standings
 from evidence.statistics import LEVEL
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ def analyse(
         "references": evidence.references,
         "regimes": regimes,
         "over_regimes": over_regimes(asked),
+        "leader_board": {"boards": leader_boards(evidence)} if plan.analysis.leader_board else None,
         "published": published.judged(plan),
         "runs": counts(rows),
         "failed": broken(plan, rows, ("FAILED",)),
@@ -96,6 +99,11 @@ def told(tree: Tree) -> Tree:
     for regime in tree["regimes"].values():
         regime["answer"] = wording.answer(regime, references=tree["references"])
         regime["limits"] = wording.limits(regime)
+    boards = tree["leader_board"]
+    if boards is not None:
+        for board in boards["boards"]:
+            board["answer"] = standings(tree, board)
+        boards["limits"] = cautions(tree, boards["boards"])
     tree["headline"] = wording.headline(tree)
     return tree | {"verdict": wording.verdict(tree), "methods": wording.methods(tree)}
 
@@ -174,6 +182,7 @@ def _regime(evidence: Evidence, regime: str, outcome: "Outcome | None") -> Tree:
     }
     return {
         "title": plan.titles.get(regime, ""),
+        "data": next((run.config.data.name for run in plan.runs if run.regime == regime), ""),
         "seeds": list(plan.seeds[regime]),
         "samples": split.samples,
         "classes": split.classes if split.samples else None,

@@ -10,6 +10,8 @@ from evidence.numbers import MINUS, listed, margin_words
 
 Tree = Mapping[str, Any]
 REFERENCES = {
+    "Demsar 2006": "J. Demsar. Statistical comparisons of classifiers over multiple data sets. "
+    "Journal of Machine Learning Research 7, 1-30, 2006.",
     "Efron 1987": "B. Efron. Better bootstrap confidence intervals. Journal of the American "
     "Statistical Association 82(397), 171-185, 1987.",
     "Fieller 1954": "E. C. Fieller. Some problems in interval estimation. Journal of the Royal "
@@ -17,14 +19,21 @@ REFERENCES = {
     "Hesterberg 2015": "T. C. Hesterberg. What teachers should know about the bootstrap: "
     "resampling in the undergraduate statistics curriculum. The American Statistician 69(4), "
     "371-386, 2015.",
+    "Friedman 1937": "M. Friedman. The use of ranks to avoid the assumption of normality implicit "
+    "in the analysis of variance. Journal of the American Statistical Association 32(200), "
+    "675-701, 1937.",
     "Holm 1979": "S. Holm. A simple sequentially rejective multiple test procedure. Scandinavian "
     "Journal of Statistics 6(2), 65-70, 1979.",
+    "Iman and Davenport 1980": "R. L. Iman and J. M. Davenport. Approximations of the critical "
+    "region of the Friedman statistic. Communications in Statistics 9(6), 571-595, 1980.",
     "Maurer and Bretz 2013": "W. Maurer and F. Bretz. Multiple testing in group sequential trials "
     "using graphical approaches. Statistics in Biopharmaceutical Research 5(4), 311-320, 2013.",
     "McNemar 1947": "Q. McNemar. Note on the sampling error of the difference between correlated "
     "proportions or percentages. Psychometrika 12(2), 153-157, 1947.",
     "Nadeau and Bengio 2003": "C. Nadeau and Y. Bengio. Inference for the generalization error. "
     "Machine Learning 52(3), 239-281, 2003.",
+    "Nemenyi 1963": "P. B. Nemenyi. Distribution-free multiple comparisons. PhD thesis, Princeton "
+    "University, 1963.",
     "Owen 2007": "A. B. Owen. The pigeonhole bootstrap. Annals of Applied Statistics 1(2), "
     "386-411, 2007.",
     "Schuirmann 1987": "D. J. Schuirmann. A comparison of the two one-sided tests procedure and "
@@ -117,6 +126,7 @@ def methods(summary: Tree) -> list[str]:
     """Paragraphs for a paper's methods section, each method cited; only what was used is named."""
     paragraphs = [_design(summary), _comparison(summary), _family(summary), _checks(summary)]
     paragraphs += [_attribution(summary), under_noise(summary), _tuning(summary)]
+    paragraphs.append(_ranked(summary))
     return [text for text in paragraphs if text]
 
 
@@ -239,6 +249,24 @@ def _tuning(summary: Tree) -> str:
         "seeds and evaluated on the report part. Each arm had one search, whose luck is not in the "
         "intervals."
     )
+
+
+def _ranked(summary: Tree) -> str:
+    boards = (summary.get("leader_board") or {}).get("boards") or ()
+    if not boards:
+        return ""
+    alpha = f"{100 * summary['alpha']:g} %"
+    over = [tree for board in boards for tree in board["over_regimes"].values() if tree]
+    text = (
+        "Methods were ranked within each seed of a regime, with Friedman's test (Friedman 1937), "
+        "its F form (Iman and Davenport 1980) and critical differences of mean ranks (Nemenyi "
+        "1963). Methods are grouped by paired t tests over seeds, corrected "
+        f"for all pairs of a regime and condition (Holm 1979) at {alpha}; seeds share their test "
+        "samples, so groups speak of other seeds, not of other data sets."
+    )
+    if any("critical_difference" in tree for tree in over):
+        text += " Over regimes the same was done with regimes as blocks (Demsar 2006)."
+    return text
 
 
 def _count(seeds: Any) -> str:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evidence.charts.spec import Chart
+from evidence.charts.spec import Chart, Panel
 
 WIDTHS = {1: 640.0, 2: 900.0, 3: 1130.0}
 NARROW = 350.0  # of a figure on a telephone of 390 pixels
@@ -97,6 +97,12 @@ def rows_of_legend(labels: Sequence[str], width: float) -> int:
     """How many rows the labels need, each with its line beside it, in columns of one width."""
     each = LETTER * max(map(len, labels)) + 54
     return math.ceil(len(labels) / max(1, int(width // each)))
+
+
+def shifts(panel: Panel, *, bars: bool = False) -> list[float]:
+    """Where each series of a panel lies around the middle of its rows: links in it."""
+    own = iter(offsets(sum(not series.link for series in panel.series), bars=bars))
+    return [0.0 if series.link else next(own) for series in panel.series]
 
 
 def offsets(count: int, *, bars: bool = False) -> list[float]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from evidence.charts.frame import WIDTHS, Frame, frame, offsets
+from evidence.charts.frame import WIDTHS, Frame, frame, shifts
 from evidence.charts.spec import COLOURS, DASHES, SYMBOLS, Chart, Panel, Point, Series, spans
 
 Tree = dict[str, Any]
@@ -20,8 +20,7 @@ def figure(chart: Chart) -> Tree:
     data: list[Tree] = []
     told: set[str] = set()
     for i, panel in enumerate(chart.panels, 1):
-        shifts = offsets(len(panel.series), bars=chart.bars)
-        for series, shift in zip(panel.series, shifts, strict=True):
+        for series, shift in zip(panel.series, shifts(panel, bars=chart.bars), strict=True):
             legend = series.label not in told
             told.add(series.label)
             draw = _row_traces if chart.rows else _line_traces
@@ -52,7 +51,9 @@ def _listed(series: Series, legend: bool) -> Tree:
 
 
 def _row_traces(chart: Chart, panel: Panel, series: Series, shift: float) -> list[Tree]:
-    """Marks with whiskers, or bars, on the rows."""
+    """Marks with whiskers, or bars, on the rows; or a line from row to row."""
+    if series.link:
+        return [_link(panel, series)]
     below, above = spans(series.points)
     trace: Tree = {
         "x": _rounded(p.value for p in series.points),
@@ -79,6 +80,19 @@ def _row_traces(chart: Chart, panel: Panel, series: Series, shift: float) -> lis
         "color": _colour(series),
     }
     return [trace | {"type": "scatter", "mode": "markers", "marker": marker}]
+
+
+def _link(panel: Panel, series: Series) -> Tree:
+    colour, symbol = _colour(series), SYMBOLS[series.look % len(SYMBOLS)]
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": _rounded(p.value for p in series.points),
+        "y": _rounded(p.at for p in series.points),
+        "line": {"color": colour, "width": 3},
+        "marker": {"symbol": symbol, "size": 7, "color": colour},
+        **_hover(series.points, panel),
+    }
 
 
 def _line_traces(chart: Chart, panel: Panel, series: Series, shift: float) -> list[Tree]:

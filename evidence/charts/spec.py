@@ -39,6 +39,7 @@ class Point:
 class Series:
     """Points that belong together. ``look``: index of colour, symbol and dash, one for each label
     all over a chart. ``shown``: False leaves it to a click on the legend, and out of files.
+    Of kind rows: ``link``: a line joins the points, which have no whiskers.
     Of kind lines: ``joined``: a line goes from point to point, and is broken where a value is NaN;
     ``step``: it stays level until the next point; ``faint``: thin and pale, one of many.
     """
@@ -51,6 +52,7 @@ class Series:
     joined: bool = True
     step: bool = False
     faint: bool = False
+    link: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from evidence.charts.frame import Frame, frame, offsets
+from evidence.charts.frame import Frame, frame, shifts
 from evidence.charts.spec import COLOURS, Chart, Panel, Point, Series, spans
 
 INK, SOFT, GRID = "#1b1f24", "#59636e", "#d8dee4"
@@ -112,10 +112,10 @@ def _figure(chart: Chart) -> Figure:
 
 
 def _rows(axes: Axes, chart: Chart, panel: Panel, *, first: bool) -> None:
-    for series, shift in zip(
-        panel.series, offsets(len(panel.series), bars=chart.bars), strict=True
-    ):
-        if chart.bars:
+    for series, shift in zip(panel.series, shifts(panel, bars=chart.bars), strict=True):
+        if series.link:
+            _link(axes, series)
+        elif chart.bars:
             _bars(axes, series, shift)
         else:
             _marks(axes, series, shift)
@@ -128,6 +128,12 @@ def _rows(axes: Axes, chart: Chart, panel: Panel, *, first: bool) -> None:
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.06)
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
+
+
+def _link(axes: Axes, series: Series) -> None:
+    rows, values = [p.at for p in series.points], [p.value for p in series.points]
+    mark = MARKERS[series.look % len(MARKERS)]
+    axes.plot(values, rows, color=_colour(series), linewidth=2, marker=mark, markersize=4.5)
 
 
 def _bars(axes: Axes, series: Series, shift: float) -> None:

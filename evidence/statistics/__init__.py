@@ -2,8 +2,9 @@
 
 ``paired`` two arms over seeds, ``resampling`` bootstrap and permutation, ``decisions`` p-values to
 verdicts over a family, ``sequential`` several looks, ``factorial`` what each factor contributes,
-``regimes`` one effect over data sets, ``robustness`` accuracy as noise grows, ``power`` how many
-seeds. docs/simulation.md has error and coverage of what decides a verdict, as used.
+``regimes`` one effect over data sets, ``robustness`` accuracy as noise grows, ``ranks`` many
+methods at once, ``power`` how many seeds. docs/simulation.md has error and coverage of what decides
+a verdict, as used.
 """
 
 from evidence.statistics.arrays import LEVEL, Array, Values, without_spread
@@ -33,6 +34,16 @@ from evidence.statistics.paired import (
     wilcoxon_p,
 )
 from evidence.statistics.power import minimum_detectable, power_of, seeds_needed
+from evidence.statistics.ranks import (
+    Friedman,
+    critical_difference,
+    friedman,
+    friedman_p,
+    groups,
+    holm,
+    pairwise,
+    ranks,
+)
 from evidence.statistics.regimes import OverRegimes, Refusal, over_regimes
 from evidence.statistics.resampling import McNemar, bca, mcnemar, permutation_p, two_way
 from evidence.statistics.robustness import (
@@ -59,6 +70,7 @@ __all__ = [
     "Crossing",
     "EffectSize",
     "Effective",
+    "Friedman",
     "Improvement",
     "McNemar",
     "OverRegimes",
@@ -71,6 +83,7 @@ __all__ = [
     "corrected_interval",
     "critical_constant",
     "crossing",
+    "critical_difference",
     "crossing_probability",
     "describe",
     "difference_p",
@@ -78,6 +91,10 @@ __all__ = [
     "effective_robustness",
     "effects",
     "equivalence_p",
+    "friedman",
+    "friedman_p",
+    "groups",
+    "holm",
     "improvement",
     "interval_verdict",
     "mcnemar",
@@ -87,8 +104,10 @@ __all__ = [
     "over_regimes",
     "paired",
     "paired_by_seed",
+    "pairwise",
     "permutation_p",
     "power_of",
+    "ranks",
     "reached_constant",
     "relative_robustness",
     "seeds_needed",

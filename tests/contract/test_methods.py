@@ -23,7 +23,7 @@ OPTIMISERS = ("sgd", "adam", "adamw")
 REPORTED = {
     "joint": [],
     "cal": ["contribution/", "acceleration/"],
-    "pmr": ["modulation/fac/beta"],
+    "pmr": ["modulation/fac/beta", "modulation/fac/entropy"],
     "mmpareto": ["modulation/fac/fused_share"],
     "qmf": ["modulation/fac/confidence"],
     "tmc": ["modulation/fac/uncertainty"],

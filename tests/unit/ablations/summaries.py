@@ -5,6 +5,7 @@ report may have is there, with failures, a refusal and parts that were not measu
 from random import Random
 from typing import Any
 
+from tests.unit.ablations.boards import leader_board
 from tests.unit.ablations.noise_trees import robustness
 
 Tree = dict[str, Any]
@@ -244,6 +245,7 @@ def regime(name: str, random: Random) -> Tree:
     first = name == "views"
     return {
         "title": f"the regime of {name}",
+        "data": "handwritten",
         "seeds": SEEDS,
         "answer": ["cal is better than joint."],
         "limits": "8 paired seeds.",
@@ -289,8 +291,10 @@ def full_summary() -> Tree:
             | {"regimes": list(REGIMES), "left_out": []}
             | {"refused": "2 regimes carry no model over regimes; it needs 5."}
         ],
+        "leader_board": leader_board(REGIMES),
         "published": [
             {"method": "CAL", "data": "handwritten", "accuracy": 0.98, "source": "a table"}
+            | {"arm": "cal", "noise": "clean"}
             | {"regime": "views", "comparable": False}
             | {"differences": ["200 labels per class, here 20"]}
         ],

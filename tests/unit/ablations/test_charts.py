@@ -26,7 +26,7 @@ def points(chart: Chart, panel: int, label: str) -> list[Point]:
 def test_a_full_summary_has_every_chart(summary: Any, curves: Any) -> None:
     found = charts(summary, curves)
     each = ("accuracy", "interactions", "robustness", "learning", "classes")
-    each += ("severity", "robustness-modalities")
+    each += ("severity", "robustness-modalities", "ranks-same")
     assert set(found) == {
         *(f"{kind}-{name}" for kind in each for name in ("views", "sound")),
         *(f"training-{n}-{a}" for n in ("views", "sound") for a in ("cal", "metric+bottleneck")),

@@ -20,7 +20,7 @@ from evidence.pages.table import Cell, Column, Table
 from tests.unit.ablations.pages import Page
 
 SECTIONS = [
-    *("answer", "accuracy", "mechanisms", "robustness", "tuning", "sweeps", "training"),
+    *("answer", "leaders", "accuracy", "mechanisms", "robustness", "tuning", "sweeps", "training"),
     *("calibration", "classes", "published", "aliases", "failed", "method", "provenance"),
 ]
 
@@ -167,7 +167,8 @@ def test_what_is_not_there_is_left_out(summary: Any, curves: Any, key: str, gone
 
 @pytest.mark.parametrize(
     "key",
-    ["design", "split", "family", "sequential", "over_regimes", "published", "margin", "verdict"],
+    ["design", "split", "family", "sequential", "over_regimes", "published", "margin", "verdict"]
+    + ["leader_board"],
 )
 def test_a_part_of_the_study_that_is_not_there_is_left_out(
     summary: Any, curves: Any, key: str
@@ -235,6 +236,7 @@ def test_the_words_of_an_equivalence_stand_in_the_note() -> None:
 def test_latex_is_ascii_and_braces_are_closed(written: dict[str, bytes]) -> None:
     names = [name for name in written if name.startswith("tables/")]
     assert {"tables/contrasts.tex", "tables/mechanisms.tex", "tables/budgets.tex"} <= set(names)
+    assert {"tables/leader-board-same.tex", "tables/rank-tests-same.tex"} <= set(names)
     for name in names:
         text = written[name].decode()
         assert text.isascii()

@@ -121,7 +121,7 @@ def test_to_see_fewer_modalities_is_a_treatment_with_a_note(
     one, other = config(**merge(whole, {"data": {"modalities": seen}})), config(**whole)
     assert unshared(one, other) == unshared(other, one) == []
     (note,) = by_design(one, other)
-    assert note.startswith(f"the arm sees {' and '.join(one.modalities)}, the reference ")
+    assert note.startswith(f"the arm sees {', '.join(one.modalities)}, the reference everything, ")
     assert torch.equal(samples_of(one), samples_of(other))
     left, right = (load(c.data, seed=0) for c in (one, other))
     place = other.modalities.index(one.modalities[0])

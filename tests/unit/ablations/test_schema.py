@@ -43,6 +43,7 @@ STUDY: dict[str, Any] = {
         "gamma": {"levels": {"none": {"gamma": 0}, "one": {"gamma": 1}}, "reference": "one"},
     },
     "contrasts": [{"arm": "full", "reference": "joint", "primary": True}],
+    "analysis": {"leader_board": True},
     "published": [
         {"method": "TMC", "data": "handwritten", "accuracy": 0.9851, "classes": 10}
         | {"split": "1600/400", "source": "a table"}
@@ -171,6 +172,9 @@ def test_every_part_is_valid(every_part: Any) -> None:
     assert every_part["sequential"]
     assert every_part["published"][0]["differences"]
     assert {"mean", "prediction"} <= every_part["over_regimes"][0].keys()
+    boards = every_part["leader_board"]["boards"]
+    assert [board["settings"] for board in boards] == ["same", "tuned"]
+    assert boards[0]["over_regimes"]["clean"]["groups"]
     assert not faults(every_part)
 
 

@@ -12,7 +12,7 @@ from evidence.statistics import mean_interval, sequential_p, shares
 
 ROOT = Path(__file__).resolve().parents[3]
 # Studies of each part: a wrong procedure shows, and all of it takes some seconds.
-SHORT = {"a": 2000, "b": 1500, "c": 600, "d": 1000, "e": 300, "f": 100, "g": 100}
+SHORT = {"a": 2000, "b": 1500, "c": 600, "d": 1000, "e": 300, "f": 100, "g": 100, "h": 1000}
 
 
 @pytest.mark.parametrize("part", SHORT)

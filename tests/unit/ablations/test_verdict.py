@@ -154,8 +154,9 @@ def test_methods_cite_what_was_used_and_nothing_else(summary: Any) -> None:
         *("Efron 1987", "Holm 1979", "Maurer and Bretz 2013", "McNemar 1947", "Owen 2007"),
         *("Schuirmann 1987", "Shaffer 1986", "Shapley 1953", "Wang and Tsiatis 1987"),
         *("Wilcoxon 1945", "Fieller 1954", "Hesterberg 2015", "Taori et al. 2020"),
+        *("Friedman 1937", "Iman and Davenport 1980", "Nemenyi 1963", "Wilcoxon 1945"),
     }
-    summary |= {"sequential": None, "family": None, "margin": None}
+    summary |= dict.fromkeys(("sequential", "family", "margin", "leader_board"))
     summary["split"]["interval"] = "corrected resampled t"
     for regime in summary["regimes"].values():
         regime |= {"factorial": None, "tuning": None, "robustness": None}

@@ -53,22 +53,6 @@ def test_arl_as_released_scales_all_alike_and_nothing_before_its_start() -> None
     assert torch.allclose(k[1], torch.full((1, 6), 1 + 1 / 6))
 
 
-def test_pmr_helps_whoever_lags() -> None:
-    """30 against 10: the second is 1/3 as good, clipped to 1; against 20: 30 / 20 - 1."""
-    scores = torch.tensor([[30.0, 10.0], [30.0, 20.0]])
-    assert pmr.lagging(scores).tolist() == [[0, 1], pytest.approx([0, 0.5])]
-
-
-def test_pmr_similarities_are_negative_distances() -> None:
-    prototypes = torch.tensor([[[[3.0, 4.0], [0.0, 0.0], [math.nan, math.nan]]]])
-    z = torch.zeros(1, 1, 1, 2, requires_grad=True)
-    found = pmr.similarities(z, prototypes)
-    assert found.flatten().tolist() == pytest.approx([-5, 0, -pmr.FAR], abs=1e-5)
-    found.sum().backward()
-    assert z.grad is not None
-    assert z.grad.flatten().tolist() == pytest.approx([0.6, 0.8]), "none of what there is not"
-
-
 def test_pmr_prototypes_are_class_means_with_a_memory() -> None:
     """Class 0 at 1 and 3, then at 4: .5 * 2 + .5 * 4; class 1 at 5, then not met: it stays."""
     config = parse({**SMALL, "method": "pmr"})
@@ -83,6 +67,42 @@ def test_pmr_prototypes_are_class_means_with_a_memory() -> None:
         method.epoch_ended()
     assert method.prototypes[0, 0, :2, 0].tolist() == [3, 5]
     assert method.prototypes[0, 0, 2].isnan().all(), "never met"
+
+
+def test_pmr_keeps_whoever_leads_from_being_certain_in_the_first_steps() -> None:
+    """Two modalities, prototypes at 0 and 2, one sample of class 0. The first at .5 is .5 and 1.5
+    away, so p = 1 / (1 + e^-1) = .731; the second at 1 is undecided, p = .5. rho = .731 / .5 =
+    1.462: the second is drawn with .462 alpha, and .462 mu H(.731) is taken off.
+    """
+    changes = {"method": "pmr", "pmr": {"alpha": 2, "entropy": 0.3, "early": 0.5}}
+    data = {"data": {"labels_per_class": 20, "modalities": ["fac", "pix"]}}
+    method = pmr.Pmr([parse({**SMALL, **changes, **data})])
+    method.prototypes = torch.tensor([0.0, 2.0]).view(1, 1, 2, 1).expand(1, 2, 2, 1)
+    z = torch.tensor([0.5, 1.0]).view(1, 2, 1, 1)
+    outputs = SimpleNamespace(
+        z=z, fused=torch.zeros(1, 1, 2), unimodal=torch.zeros(1, 2, 1, 2), kl=torch.zeros(1, 2)
+    )
+    batch: Any = SimpleNamespace(outputs=outputs, labels=torch.tensor([[0]]))
+    p = 1 / (1 + math.exp(-1))
+    weight, entropy = p / 0.5 - 1, -p * math.log(p) - (1 - p) * math.log(1 - p)
+    plain = 3 * math.log(2) + 2 * weight * math.log(2)  # CE of fused and heads, of the second
+    early, late = (method.objective(batch, step, 10, own_mean).item() for step in (4, 5))
+    assert late == pytest.approx(plain, rel=1e-5)
+    assert early == pytest.approx(plain - 0.3 * weight * entropy, rel=1e-5)
+    (told,) = method.reports()
+    assert told["modulation/{}/beta"].tolist() == pytest.approx([0, weight], rel=1e-5)
+    assert told["modulation/{}/entropy"].tolist() == [0, 0]
+
+
+def test_pmr_without_the_entropy_trains_as_before_it_had_any() -> None:
+    """Where it acts it changes the parameters; weight 0 and no early steps are the same."""
+    trained = []
+    for own in ({"entropy": 0}, {"early": 0}, {"entropy": 0.5, "early": 1}):
+        trainer = Trainer([parse({**SMALL, "method": "pmr", "pmr": own})])
+        list(trainer.records())
+        trained.append(trainer.network.state_dict()["encoders.first.0"])
+    assert torch.equal(trained[0], trained[1])
+    assert not torch.equal(trained[0], trained[2])
 
 
 def test_mmpareto_takes_the_shortest_combination_of_opposed_gradients() -> None:

@@ -49,7 +49,7 @@ def test_a_baseline_is_tuned_as_carefully_as_cal() -> None:
     shared = ["model.d_z", "optim.lr", "optim.momentum", "optim.weight_decay"]
     own = {
         "ogm_ge": ["ogm_ge.alpha"],
-        "pmr": ["pmr.alpha", "pmr.momentum"],
+        "pmr": ["pmr.alpha", "pmr.momentum", "pmr.entropy"],
         "mmpareto": ["mmpareto.scale"],
         "arl": ["arl.temperature", "arl.unimodal"],
         "qmf": ["qmf.rank"],
