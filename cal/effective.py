@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cal import own
+from cal import home, own
 from cal.baselines import Arl, Pmr
 from cal.config import (
     LARGE,
@@ -42,7 +42,9 @@ FILES = (
 
 
 def effective(config: Config) -> Config:
-    """The simplest configuration that computes the same run."""
+    """The simplest configuration that computes the same run; places are absolute, since workers
+    stand in other folders.
+    """
     cal = _cal(config) if config.method == "cal" and config.cal is not None else None
     method = "joint" if config.method == "cal" and cal is None else config.method
     return config.model_copy(
@@ -126,6 +128,8 @@ def _data(data: Data) -> Data:
     }
     if own.in_memory(data.name):
         idle |= {name: getattr(default, name) for name in PREPARED}
+    else:
+        idle |= {name: _absolute(getattr(data, name)) for name in PLACES["data"]}
     if not views:
         idle["corrupt_sigma"] = default.corrupt_sigma
     if data.name != "keypad" or "audio" not in seen:
@@ -135,9 +139,16 @@ def _data(data: Data) -> Data:
     return data.model_copy(update=idle)
 
 
+def _absolute(place: str | None) -> str | None:
+    """A path as every process finds it; URIs, and torchvision's ``imagenet``, as they are."""
+    if place is None or "://" in place or place == "imagenet":
+        return place
+    return str(home.resolve(place))
+
+
 def _model(config: Config) -> Model:
     model, default = config.model, Model()
-    idle: dict[str, Any] = {}
+    idle: dict[str, Any] = {name: _absolute(getattr(model, name)) for name in PLACES["model"]}
     if model.encoder != "cnn":
         idle["channels"] = default.channels
     if model.encoder in ("cnn", "linear"):

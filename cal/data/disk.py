@@ -34,7 +34,8 @@ CPU = torch.device("cpu")
 
 def place(data: Data) -> str:
     """Where the prepared data lie."""
-    return data.root or f"{home.home()}/data/{data.name}"
+    root = data.root or f"{home.home()}/data/{data.name}"
+    return root if "://" in root else str(home.resolve(root))
 
 
 def opened(data: Data) -> Stored:

@@ -1,6 +1,7 @@
 """Equal computations have equal configurations and hashes; unequal ones have not."""
 
 import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -222,6 +223,17 @@ def test_no_field_is_forgotten() -> None:
     trees = [*CHANGES, *(tree for pair in SAME for tree in pair)]
     named = {name for tree in trees for name in flatten(tree)}
     assert set(flatten(Config().model_dump())) <= named | {"data.root"}
+
+
+def test_places_are_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Workers stand in other folders."""
+    monkeypatch.chdir(tmp_path)
+    tree = {"data": {"name": "nyud2", "root": "here"}, "model": {"encoder": "resnet18"}}
+    found = effective(config(tree, {"model": {"pretrained": "~/net.pt"}}))
+    assert found.data.root == str(tmp_path / "here")
+    assert found.model.pretrained == str(Path("~/net.pt").expanduser())
+    for place in ("s3://bucket/nyud2", None):
+        assert effective(config(tree, {"data": {"root": place}})).data.root == place
 
 
 def test_a_hash_depends_on_values_alone() -> None:

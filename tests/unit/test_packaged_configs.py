@@ -17,7 +17,7 @@ NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 def packaged(name: str) -> dict[str, Any]:
     tree = read_yaml(CONFIGS / f"{name}.yaml")
     if name == "mvsa-single":  # what lies in the user's folders
-        tree = merge(tree, {"data": {"tokenizer": "bert"}, "model": {"bert": "bert"}})
+        tree = merge(tree, {"data": {"tokenizer": "/bert"}, "model": {"bert": "/bert"}})
     return tree
 
 
