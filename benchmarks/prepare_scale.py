@@ -25,7 +25,7 @@ import numpy as np
 from cal.adapters import ray_cluster
 from cal.cli import say
 from cal.data.layouts.index import Array, Index, Sample, Settings, SplitName
-from cal.data.prepare import Step, prepare
+from cal.data.preparing.prepare import Step, prepare
 from cal.data.stored import open_stored
 from cal.modalities import Modality
 

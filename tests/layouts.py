@@ -16,7 +16,7 @@ from scipy.io import wavfile
 
 from cal.data.layouts.index import Settings
 from cal.data.layouts.table import LAYOUTS
-from cal.data.prepare import prepare
+from cal.data.preparing.prepare import prepare
 
 FORMS: dict[str, tuple[str, ...]] = {
     "crema-d": ("frames", "video"),

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cal.data import shards
 from cal.data.layouts.index import Array, Damaged, Fault, Index, Sample, Settings, SplitName
-from cal.data.prepare import Done, prepare
+from cal.data.preparing import shards
+from cal.data.preparing.prepare import Done, prepare
 from cal.modalities import Modality
 
 

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     from cal.data.layouts.table import LAYOUTS
-    from cal.data.told import described
+    from cal.data.preparing.told import described
 
     for layout in LAYOUTS.values():
         print("\n".join(described(layout)))
@@ -92,7 +92,7 @@ def _list(options: argparse.Namespace) -> int:
 
 def _prepare(options: argparse.Namespace) -> int:
     from cal.data.layouts.table import find_layout
-    from cal.data.prepare import prepare
+    from cal.data.preparing.prepare import prepare
 
     layout = find_layout(options.name)
     out = home.resolve(options.out)
@@ -114,9 +114,9 @@ def _prepare(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from cal.data.checks import check_source, check_stored, same_data_set
     from cal.data.layouts.table import find_layout
-    from cal.data.told import told
+    from cal.data.preparing.checks import check_source, check_stored, same_data_set
+    from cal.data.preparing.told import told
 
     layout = find_layout(options.name)
     with _watched("files" if options.root else "samples") as seen:
@@ -154,7 +154,7 @@ def _folder(option: str, text: str) -> Path:
 
 @contextmanager
 def _watched(what: str = "samples") -> Iterator[Any]:
-    from cal.data.watching import Watching
+    from cal.data.preparing.watching import Watching
 
     with Watching(what) as watching:
         yield watching

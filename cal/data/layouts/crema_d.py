@@ -13,9 +13,9 @@ by speaker (the group) is another task than the published one.
 from collections.abc import Mapping
 from pathlib import Path
 
-from cal.data import decoding, sound
 from cal.data.layouts.index import Array, Index, Sample, Settings, SplitName
 from cal.data.layouts.lists import Collected, pictures, root
+from cal.data.preparing import decoding, sound
 from cal.modalities import ON_DISK
 
 LISTS: dict[SplitName, str] = {"train": "train.csv", "test": "test.csv"}

@@ -26,9 +26,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cal.config import ConfigError
-from cal.data import decoding, sound
 from cal.data.layouts.index import Array, Fault, Index, Sample, Settings, SplitName
 from cal.data.layouts.lists import Collected, inside, name_fault, pictures, root, rows
+from cal.data.preparing import decoding, sound
 from cal.modalities import ON_DISK
 
 LISTS: dict[SplitName, str] = {"train": "my_train.txt", "test": "my_test.txt"}

@@ -26,9 +26,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cal.data import decoding
 from cal.data.layouts.index import SPLITS, Array, Index, Sample, Settings, SplitName
 from cal.data.layouts.lists import Collected, name_fault, outside, rows
+from cal.data.preparing import decoding
 from cal.modalities import ON_DISK
 
 RAW = "labelResultAll.txt"

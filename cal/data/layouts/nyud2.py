@@ -9,9 +9,9 @@ Assumed: class folders are the same in train and test.
 from collections.abc import Mapping
 from pathlib import Path
 
-from cal.data import decoding
 from cal.data.layouts.index import Array, Damaged, Fault, Index, Sample, Settings, SplitName
 from cal.data.layouts.lists import Collected, inside
+from cal.data.preparing import decoding
 from cal.modalities import ON_DISK
 
 FOLDERS: dict[SplitName, str] = {"train": "train", "test": "test"}

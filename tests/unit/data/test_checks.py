@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from cal.config import ConfigError
-from cal.data import checks, told
-from cal.data.checks import Report, check_source, check_stored
 from cal.data.layouts.table import LAYOUTS
-from cal.data.prepare import Step, prepare
+from cal.data.preparing import checks, told
+from cal.data.preparing.checks import Report, check_source, check_stored
+from cal.data.preparing.prepare import Step, prepare
 from tests.layouts import FORMS, make, prepared, save_wav, tiny
 
 

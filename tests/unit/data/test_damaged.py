@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from cal.config import ConfigError
-from cal.data.checks import check_source
 from cal.data.layouts.index import Fault
 from cal.data.layouts.table import LAYOUTS
-from cal.data.prepare import Done, OnError, prepare
+from cal.data.preparing.checks import check_source
+from cal.data.preparing.prepare import Done, OnError, prepare
 from cal.data.stored import SKIPPED, open_stored
 from tests.damage import Damage
 from tests.damages import OF_A_LIST, OF_A_SAMPLE, TWICE

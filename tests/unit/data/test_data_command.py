@@ -8,9 +8,9 @@ import pytest
 from cal.config import ConfigError
 from cal.data.__main__ import main
 from cal.data.layouts.table import LAYOUTS
-from cal.data.prepare import Step
+from cal.data.preparing.prepare import Step
+from cal.data.preparing.watching import Watching
 from cal.data.stored import open_stored
-from cal.data.watching import Watching
 from tests.layouts import make
 
 SMALL = ("--size", "24", "--workers", "1")
@@ -129,7 +129,7 @@ def test_a_wrong_command_is_told_in_one_line(words: list[str], told: str) -> Non
 def test_the_time_left_is_by_the_speed_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """200 of 1000 were there; 400 more took 80 s: 400 are left, 80 s."""
     now = 0.0
-    monkeypatch.setattr("cal.data.watching.time.monotonic", lambda: now)
+    monkeypatch.setattr("cal.data.preparing.watching.time.monotonic", lambda: now)
     watching = Watching()
     assert watching.headline() == "0 of 0 samples, - left"
     watching(Step(200, 1000, 0))

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
-from cal.data import decoding, sound
 from cal.data.layouts.index import Damaged, Settings
-from cal.data.unpickling import array_of
+from cal.data.preparing import decoding, files, sound
+from cal.data.preparing.unpickling import array_of
 from tests.damage import bomb
 
 SETTINGS = Settings(size=4, frames=3, rate=8000, seconds=0.001, text_bytes=8)  # 8 samples
@@ -236,13 +236,13 @@ def test_a_file_that_may_not_be_read_is_told(
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(Damaged, match=r"^a.jpg: cannot be read \(Permission denied\)$"):
-        decoding.content(tmp_path, "a.jpg")
+        files.content(tmp_path, "a.jpg")
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.jpg")
     with pytest.raises(Damaged, match="a.jpg: not a file; allowed: a plain file"):
-        decoding.content(tmp_path, "a.jpg")
+        files.content(tmp_path, "a.jpg")
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "a.wav").open("wb") as file:
         file.truncate(2 << 30)
     with pytest.raises(Damaged, match="a.wav: 2147483648 bytes; allowed: at most 1073741824"):
-        decoding.content(tmp_path, "a.wav")
+        files.content(tmp_path, "a.wav")
 
 
 def test_a_large_picture_is_refused_without_a_warning(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ import pytest
 
 from cal.cli import StoppedError
 from cal.config import ConfigError
-from cal.data import prepare as preparing
-from cal.data import shards
-from cal.data.journal import Journal
 from cal.data.layouts.index import Index
-from cal.data.prepare import Step
+from cal.data.preparing import prepare as preparing
+from cal.data.preparing import shards
+from cal.data.preparing.journal import Journal
+from cal.data.preparing.prepare import Step
 from cal.data.stored import open_stored
 from tests.numbers import Numbers, interrupted, made, of_ten
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from cal.config import ConfigError
-from cal.data import prepare as preparing
 from cal.data.layouts.index import Array, Fault, Index, Sample, Settings
-from cal.data.prepare import prepare
+from cal.data.preparing import prepare as preparing
+from cal.data.preparing.prepare import prepare
 from cal.data.stored import open_stored
 from tests.numbers import Numbers, interrupted, made, of_ten
 

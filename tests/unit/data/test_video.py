@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cal.config import ConfigError
-from cal.data import decoding, sound, video
 from cal.data.layouts.index import Damaged, Settings
+from cal.data.preparing import decoding, sound, video
 from tests.layouts import picture, save_video, tone
 
 FILES = ["a.flv", "a.mp4"]

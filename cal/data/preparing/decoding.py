@@ -4,7 +4,6 @@ What no function gives is a stand-in: zeros for what is missing, a cut for what 
 guess for what cannot be told.
 """
 
-import stat
 import warnings
 from collections.abc import Sequence
 from io import BytesIO
@@ -15,30 +14,12 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from cal.data.layouts.index import Array, Damaged, Fault, Settings
-from cal.data.unpickling import array_of
+from cal.data.preparing import video
+from cal.data.preparing.files import PIXELS, VIDEO, content
+from cal.data.preparing.unpickling import array_of
 
-LARGEST = 1 << 30  # bytes of a file of one sample
-PIXELS = 1 << 26  # of an image file: what is larger is taken for a bomb
-VIDEO = (".flv", ".mp4")
 Bytes = npt.NDArray[np.uint8]
 Shape = tuple[int, int]  # height, width
-
-
-def content(source: Path, file: str) -> bytes:
-    """The bytes of a file that is there, is a plain file and is not empty."""
-    path = source / file
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise Damaged(Fault(file, "not a file; allowed: a plain file"))
-        if status.st_size > LARGEST:
-            raise Damaged(Fault(file, f"{status.st_size} bytes; allowed: at most {LARGEST}"))
-        found = path.read_bytes()
-    except OSError as error:
-        raise Damaged(Fault(file, f"cannot be read ({error.strerror})")) from None
-    if not found:
-        raise Damaged(Fault(file, "empty, 0 bytes"))
-    return found
 
 
 def picture(source: Path, file: str) -> Image.Image:
@@ -101,8 +82,6 @@ def chosen(count: int, frames: int) -> list[int]:
 def frames(source: Path, files: Sequence[str], settings: Settings) -> tuple[Bytes, Shape]:
     """[frames, size, size, 3] of image files in order, or of one video seen once a second."""
     if len(files) == 1 and files[0].endswith(VIDEO):
-        from cal.data import video
-
         found = video.once_a_second(source, files[0])
         pictures = [found[i] for i in chosen(len(found), settings.frames)]
     else:

@@ -12,10 +12,10 @@ import numpy as np
 
 from cal.config import ConfigError
 from cal.data.layouts.index import SPLITS, Array, Fault, Index, Layout, Settings
-from cal.data.manifest import digest_of, sha256
-from cal.data.prepare import Map, Step, first_forms
-from cal.data.rows import file_of
-from cal.data.shards import Decoder, Shard, files_of, shard_size, works
+from cal.data.preparing.manifest import digest_of, sha256
+from cal.data.preparing.prepare import Map, Step, first_forms
+from cal.data.preparing.rows import file_of
+from cal.data.preparing.shards import Decoder, Shard, files_of, shard_size, works
 from cal.data.stored import SKIPPED, Stored, open_stored
 
 NAMED = 20  # duplicates that are named; all are counted

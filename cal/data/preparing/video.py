@@ -14,8 +14,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from cal.config import ConfigError
-from cal.data.decoding import PIXELS, content
 from cal.data.layouts.index import Damaged, Fault
+from cal.data.preparing.files import PIXELS, content
 
 FFMPEG = (
     "ffmpeg -i ID{suffix} -vf fps=1 -start_number 0 FRAMES/ID/%05d.jpg (frames) and "

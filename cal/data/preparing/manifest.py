@@ -11,10 +11,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from cal.data.journal import Journal
 from cal.data.layouts.index import SPLITS, Array, Fault, Index, Layout
-from cal.data.rows import file_of
-from cal.data.shards import Forms
+from cal.data.preparing.journal import Journal
+from cal.data.preparing.rows import file_of
+from cal.data.preparing.shards import Forms
 from cal.data.stored import MANIFEST, SKIPPED
 
 SOURCES = "sources.txt"

@@ -4,7 +4,7 @@ import time
 
 from rich.table import Table
 
-from cal.data.prepare import Step
+from cal.data.preparing.prepare import Step
 from cal.live import Shown, minutes
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from cal.data.checks import Report
 from cal.data.layouts.index import Fault, Layout
-from cal.data.prepare import TOLD, listed
+from cal.data.preparing.checks import Report
+from cal.data.preparing.prepare import TOLD, listed
 
 
 def told(report: Report) -> Iterator[str]:

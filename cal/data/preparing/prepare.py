@@ -14,11 +14,19 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from cal.cli import StoppedError
 from cal.config import ConfigError
-from cal.data.journal import Journal, difference
 from cal.data.layouts.index import Damaged, Fault, Index, Layout, Settings
-from cal.data.manifest import described, digest_of_index, repeated_ids, write_all
-from cal.data.rows import Rows
-from cal.data.shards import Decoder, Forms, decoded, forms_of, row_bytes, shard_size, works
+from cal.data.preparing.journal import Journal, difference
+from cal.data.preparing.manifest import described, digest_of_index, repeated_ids, write_all
+from cal.data.preparing.rows import Rows
+from cal.data.preparing.shards import (
+    Decoder,
+    Forms,
+    decoded,
+    forms_of,
+    row_bytes,
+    shard_size,
+    works,
+)
 from cal.data.stored import FORMAT, MANIFEST, open_stored
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Self
 
 from cal.config import ConfigError
 from cal.data.layouts.index import Fault
-from cal.data.shards import Shard
+from cal.data.preparing.shards import Shard
 
 
 class Journal:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cal.data.decoding import VIDEO, content
 from cal.data.layouts.index import Damaged, Fault, Settings
+from cal.data.preparing import video
+from cal.data.preparing.files import VIDEO, content
 
 FULL = 32768  # int16 of amplitude 1
 RATES = (16000, 22050, 24000, 32000, 44100, 48000)
@@ -33,8 +34,6 @@ def wave(
     repeated, a longer one cut.
     """
     if file.endswith(VIDEO):
-        from cal.data import video
-
         samples_NC, rate = video.sound(source, file)
     else:
         samples_NC, rate = _read(file, content(source, file))

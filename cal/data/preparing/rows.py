@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from cal.data.layouts.index import Array
-from cal.data.shards import Forms
+from cal.data.preparing.shards import Forms
 
 
 def file_of(name: str) -> str:
