@@ -26,8 +26,10 @@ factors:
 cells: {metric+acceleration+bottleneck: cal, acceleration+bottleneck: symmetric}
 arms:
   joint: {config: {method: joint, gamma: 0}}
+  alone: {config: {method: joint, gamma: 0}, regimes: {hw20: {data: {modalities: [pix]}}}}
 contrasts:
   - {arm: cal, reference: joint, primary: true}
+analysis: {leader_board: true}
 """
 
 

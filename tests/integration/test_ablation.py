@@ -71,6 +71,19 @@ def test_report_is_rebuilt_from_mlflow_alone(undisturbed: tuple[Path, Path]) -> 
     done = run("ablations.report", "--study", "small", "--out", "rebuilt", home=home)
     assert done.returncode == 0, done.stderr
     assert summary(home.parent / "rebuilt") == summary(out)
+    for name in ("tables/leader-board-same.tex", "figures/ranks-same-hw20.svg"):
+        assert (home.parent / "rebuilt" / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_an_arm_that_sees_one_modality_is_on_the_board(undisturbed: tuple[Path, Path]) -> None:
+    """Beside arms that see six: noise on what it does not see leaves it at its clean accuracy."""
+    found = summary(undisturbed[1])
+    (board,) = found["leader_board"]["boards"]
+    methods = {row["method"] for row in board["regimes"]["hw20"]["robust"]["rows"]}
+    assert {"cal", "joint", "alone"} <= methods
+    alone = found["regimes"]["hw20"]["variants"]["alone"]
+    assert alone["overrides"]["data"] == {"modalities": ["pix"]}
+    assert alone["noise"]["missing-single"]["mean"] > alone["clean"]["mean"] * 5 / 6
 
 
 def test_killed_three_times_at_random_moments_gives_the_same_summary(

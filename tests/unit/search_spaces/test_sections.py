@@ -33,9 +33,11 @@ def base(over: dict[str, Any]) -> Config:
 
 
 def test_the_baselines_are_arms_of_the_default_study() -> None:
-    """And of the study that compares them all; one modality alone is another one in each regime."""
+    """And of the study that compares them all, beside one modality alone (another in each regime)
+    and joint-probe, a control of CAL's.
+    """
     found, study = read_sections("baselines"), read_study("baselines")
-    assert {*found, "cal", "unimodal"} == set(study.arms)
+    assert {*found, "cal", "unimodal", "joint-probe"} == set(study.arms)
     for arms in (study.arms, read_study("default").arms):
         for name in found.keys() & arms.keys():
             section = found[name]
