@@ -33,14 +33,17 @@ def is_own(name: str) -> bool:
     return name not in KNOWN
 
 
+def path_of(name: str) -> str:
+    """``package.module:Class`` of an entry point; any other name as it is."""
+    if ":" in name or name in KNOWN:
+        return name
+    return next((p.value for p in entry_points(group=GROUP) if p.name == name), name)
+
+
 @lru_cache(maxsize=64)
 def found(name: str) -> Any:
     """An instance of the class that ``name`` means. Raises ``ConfigError`` in one line."""
-    path = name
-    for point in entry_points(group=GROUP):
-        if point.name == name:
-            path = point.value
-    module, colon, attribute = path.partition(":")
+    module, colon, attribute = path_of(name).partition(":")
     if not colon or not attribute.isidentifier():
         raise ConfigError(
             f"data.name: given {name!r}; allowed: {', '.join(names())}, or package.module:Class"

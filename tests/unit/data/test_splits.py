@@ -126,3 +126,9 @@ def test_too_many_samples_are_refused_by_the_field_at_fault(
 def test_what_a_refusal_allows_is_really_allowed(asked: dict[str, int | None]) -> None:
     found = split(LABELS, SMALL.model_copy(update=asked), seed=0)
     assert min(map(len, parts(found).values())) > 0
+
+
+def test_a_class_that_is_never_trained_on_is_named() -> None:
+    official = np.where(LABELS == 1, 2, 0)
+    with pytest.raises(ConfigError, match=r"no training sample is of class 1; allowed: some of ea"):
+        split(LABELS, Data(probe=5, select=5), seed=0, official=official)
