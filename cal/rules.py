@@ -13,6 +13,10 @@ LARGE = ("resnet18", "resnet50", "resnet152")  # ordinary modules with batch nor
 FUSIONS = {"qmf": "energy", "tmc": "evidence"}  # of methods that are a way to fuse
 ENCODERS = {"table": ("mlp", "linear"), "image": ("cnn", *LARGE)}
 """Encoders by the kind of input; sound is seen as an image. Text has its own (``model.bert``)."""
+IDLE_GRADIENT = (
+    "an adaptive optimiser divides a constant gradient factor out again, so it would do nothing; "
+    "allowed: auto or learning_rate"
+)
 
 
 def faults(config: "Config") -> list[str]:
@@ -56,8 +60,7 @@ def faults(config: "Config") -> list[str]:
     if config.method == "cal" and gradient and config.optim.name != "sgd":
         found.append(
             f"cal.acceleration.apply: given 'gradient' with optim.name={config.optim.name}; "
-            "an adaptive optimiser divides a constant gradient factor out again, so it would do "
-            "nothing; allowed: auto or learning_rate"
+            f"{IDLE_GRADIENT}"
         )
     return found
 

@@ -74,7 +74,8 @@ def _guarded(check: str, findings: Iterator[Finding]) -> Iterator[Finding]:
 
 
 def _raised(check: str, error: Exception, what: str) -> Finding:
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    kind = "" if isinstance(error, ConfigError) else f"{type(error).__name__}: "
+    reason = " ".join(f"{kind}{error}".split())
     return Finding(check, "wrong", f"{what}: {reason[:400]}")
 
 
