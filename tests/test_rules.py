@@ -59,7 +59,7 @@ ALLOWED = {
     "cal/adapters/lightning.py": ("torch", "pytorch_lightning", "cal.config", "cal.mechanisms")
     + ("cal.methods", "cal.rng", "cal.rules"),
     "examples/own_loop.py": ("torch", "sklearn", "cal.mechanisms"),
-    "examples/*": ("numpy", "torch", "cal"),
+    "examples/*": ("numpy", "torch", "sklearn", "cal"),
     "evidence/statistics/*": ("numpy", "scipy", "evidence.statistics"),
     "evidence/*": ("numpy", "scipy", "matplotlib", "plotly", "jinja2", "markupsafe", "evidence")
     + ("cal.config",),
