@@ -71,6 +71,7 @@ def summarise(log_p: Tensor, labels: Tensor, ids: Tensor) -> tuple[dict[str, flo
     nll = -log_p.gather(-1, labels[:, None])[:, 0]
     correct = (predicted == labels).cpu().numpy()
     certain = confidence.exp().double().cpu().numpy()
+    kind = np.min_scalar_type(log_p.shape[-1] - 1)  # up to 256 classes: uint8
     metrics = {
         "accuracy": float(correct.mean()),
         "macro_f1": macro_f1(predicted.cpu().numpy(), labels.cpu().numpy()),
@@ -79,8 +80,8 @@ def summarise(log_p: Tensor, labels: Tensor, ids: Tensor) -> tuple[dict[str, flo
     }
     kept = Predictions(
         ids=ids.cpu().numpy(),
-        labels=labels.cpu().numpy().astype(np.uint8),
-        predicted=predicted.cpu().numpy().astype(np.uint8),
+        labels=labels.cpu().numpy().astype(kind),
+        predicted=predicted.cpu().numpy().astype(kind),
         confidence=certain.astype(np.float32),
         nll=nll.cpu().numpy(),
     )

@@ -37,8 +37,8 @@ class Predictions:
     """One condition's per-sample outcome on the report part, in the order of the sample ids."""
 
     ids: Array  # [N] int64, sample ids
-    labels: Array  # [N] uint8, true class
-    predicted: Array  # [N] uint8, most probable class
+    labels: Array  # [N] uint8 (over 256 classes: uint16), true class
+    predicted: Array  # [N] likewise, most probable class
     confidence: Array  # [N] float32 in [0, 1], probability of the predicted class
     nll: Array  # [N] float32, nats, -log probability of the true class
 

@@ -13,6 +13,10 @@ LARGE = ("resnet18", "resnet50", "resnet152")  # ordinary modules with batch nor
 FUSIONS = {"qmf": "energy", "tmc": "evidence"}  # of methods that are a way to fuse
 ENCODERS = {"table": ("mlp", "linear"), "image": ("cnn", *LARGE)}
 """Encoders by the kind of input; sound is seen as an image. Text has its own (``model.bert``)."""
+IDLE_GRADIENT = (
+    "an adaptive optimiser divides a constant gradient factor out again, so it would do nothing; "
+    "allowed: auto or learning_rate"
+)
 
 
 def faults(config: "Config") -> list[str]:
@@ -56,8 +60,7 @@ def faults(config: "Config") -> list[str]:
     if config.method == "cal" and gradient and config.optim.name != "sgd":
         found.append(
             f"cal.acceleration.apply: given 'gradient' with optim.name={config.optim.name}; "
-            "an adaptive optimiser divides a constant gradient factor out again, so it would do "
-            "nothing; allowed: auto or learning_rate"
+            f"{IDLE_GRADIENT}"
         )
     return found
 
@@ -65,6 +68,7 @@ def faults(config: "Config") -> list[str]:
 def _model_faults(config: "Config") -> Iterator[str]:
     """Does the network take these inputs?"""
     model, kinds = config.model, {m.kind for m in config.inputs}
+    also = " or own" if own.has_encoders(config.data.name) else ""
     if model.encoder != "own":
         kind = "table" if "table" in kinds else "image"
         images = len(kinds - {"table"}) if kind == "table" else 0
@@ -76,10 +80,13 @@ def _model_faults(config: "Config") -> Iterator[str]:
         elif model.encoder not in ENCODERS[kind]:
             yield (
                 f"model.encoder: given {model.encoder!r}; "
-                f"allowed for data.name={config.data.name}: {' or '.join(ENCODERS[kind])}"
+                f"allowed for data.name={config.data.name}: {' or '.join(ENCODERS[kind])}{also}"
             )
-    elif not own.is_own(config.data.name):
-        yield f"model.encoder: given 'own'; {config.data.name} has none; allowed: for own data"
+    elif not also:
+        yield (
+            f"model.encoder: given 'own'; {config.data.name} has none; allowed: for own data whose "
+            "class has encoder(modality) and width"
+        )
     if model.pretrained is not None and model.encoder not in LARGE:
         yield f"model.pretrained: given {model.pretrained}; allowed: for {', '.join(LARGE)}"
     if config.data.frames > 1 and model.encoder == "cnn":

@@ -14,7 +14,7 @@ from cal.own import in_memory, modalities, names
 
 def _known(name: str) -> str:
     """A name of ours, of an entry point, or an import path; whether that works is seen later."""
-    if ":" in name or name in names():
+    if ":" in name or name in KNOWN or name in names():
         return name
     near = difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]}?" if near else ""

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("cal", "evidence", "ablations", "search_spaces", "cluster", "benchmarks", "tests")
-ROOMS += ("docs", ".ci")
+ROOMS += ("docs", "examples", ".ci")
 LINES = 400
 
 # Where a library may be imported; nowhere else.
@@ -27,6 +27,7 @@ HOMES = {
     "optuna": ("search_spaces/*", "tests/contract/*", "tests/integration/*")
     + ("benchmarks/regret_contestants.py", "benchmarks/search_overhead.py"),
     "syne_tune": ("benchmarks/regret_syne.py",),
+    "pytorch_lightning": ("cal/adapters/lightning.py", "tests/contract/test_lightning.py"),
     # The two commands of cal: what they call is given a trainer or a parallel map.
     "cal.adapters": ("cal/adapters/*", "cal/train.py", "cal/data/__main__.py", "search_spaces/*")
     + ("ablations/*", "cluster/*", "benchmarks/*", "docs/screenshots.py", "tests/*"),
@@ -34,6 +35,7 @@ HOMES = {
     "evidence": ("evidence/*", "search_spaces/*", "ablations/*", "docs/*", "tests/*"),
     "search_spaces": ("search_spaces/*", "ablations/*", "benchmarks/*", "cluster/*", "tests/*"),
     "ablations": ("ablations/*", "benchmarks/*", "cluster/*", "tests/*"),
+    "examples": ("examples/*", "tests/*"),
     "tests": ("tests/*",),
 }
 # All that a room may import beside the standard library.
@@ -54,6 +56,10 @@ ALLOWED = {
     + ("cal.model", "cal.rng"),
     "cal/methods/*": ("torch", "cal.config", "cal.losses", "cal.mechanisms", "cal.methods")
     + ("cal.rng",),
+    "cal/adapters/lightning.py": ("torch", "pytorch_lightning", "cal.config", "cal.mechanisms")
+    + ("cal.methods", "cal.rng", "cal.rules"),
+    "examples/own_loop.py": ("torch", "sklearn", "cal.mechanisms"),
+    "examples/*": ("numpy", "torch", "sklearn", "cal"),
     "evidence/statistics/*": ("numpy", "scipy", "evidence.statistics"),
     "evidence/*": ("numpy", "scipy", "matplotlib", "plotly", "jinja2", "markupsafe", "evidence")
     + ("cal.config",),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from cal import cli
 from cal.adapters import ray_cluster
-from cal.config import Config
+from cal.config import LARGE, Config
 from cal.packed import alone
 
 
@@ -22,15 +22,23 @@ class Backend:
 
 
 def choose(configs: Iterable[Config], asked: Backend, *, devices: float) -> Backend:
-    """Resolve what was left open by network size and ``devices``, the GPUs there are."""
-    large = any(alone(config) for config in configs)
+    """Resolve what was left open by network size and ``devices``, the GPUs there are.
+
+    Small networks that cannot share a pack (a user's encoders, prepared data) have warm workers: a
+    worker group of Ray Train for each would take longer to start than they train.
+    """
+    networks = {(config.model.encoder, alone(config) is not None) for config in configs}
+    large = any(name in LARGE for name, _ in networks)
+    lonely = any(single for _, single in networks)
     chosen = asked
     if asked.name == "auto" and large:
         chosen = replace(asked, name="ray-train", why="auto: large networks")
+    elif asked.name == "auto" and lonely:
+        chosen = replace(asked, name="worker", why="auto: small networks that go alone")
     elif asked.name == "auto":
         chosen = replace(asked, name="packed", why="auto: small networks train many at once")
     if asked.gpus is None:
-        gpus = 1.0 if (large or chosen.name == "packed") and devices >= 1 else 0.0
+        gpus = 1.0 if (lonely or chosen.name == "packed") and devices >= 1 else 0.0
         chosen = replace(chosen, gpus=gpus)
     return chosen
 

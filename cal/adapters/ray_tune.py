@@ -208,6 +208,10 @@ class _Optuna(OptunaSearch):
     def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
         """Nothing: the study keeps everything."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes a copy that nobody reads, and a ledger holds locks."""
+        return {}
+
 
 @dataclass(frozen=True)
 class _Named:
@@ -274,6 +278,10 @@ class _Scheduler(schedulers.FIFOScheduler):
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """Metric and mode are the judge's."""
         return True
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes a copy that nobody reads, and a ledger holds locks."""
+        return {}
 
     def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """CONTINUE: with this seed or the next."""

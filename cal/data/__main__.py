@@ -20,8 +20,10 @@ EXAMPLES = """examples:
   python -m cal.data check crema-d --source ~/CREMA-D
   python -m cal.data prepare crema-d --source ~/CREMA-D --out ~/prepared/crema-d
   python -m cal.data check crema-d --root ~/prepared/crema-d
+  python -m cal.data check my_module:MyData         your own class (docs/own-data.md)
 
-exit codes: 0 done, 1 check found damage, 2 bad input (prepare: damaged files), 130 interrupted
+exit codes: 0 done, 1 check found something wrong, 2 bad input (prepare: damaged files),
+130 interrupted
 """
 SETTINGS = ("size", "frames", "rate", "seconds", "text_bytes")
 
@@ -44,9 +46,15 @@ def parser() -> argparse.ArgumentParser:
         default="fail",
         help="damaged files: list them all and publish nothing; or leave those samples out (fail)",
     )
-    where = check.add_mutually_exclusive_group(required=True)
+    where = check.add_mutually_exclusive_group()
     where.add_argument("--source", metavar="DIR", help="a copy in its published layout")
     where.add_argument("--root", metavar="DIR", help="prepared data")
+    check.add_argument(
+        "assignments",
+        nargs="*",
+        metavar="FIELD=VALUE",
+        help="my.module:MyData with load(): what to try it with, as for cal.train",
+    )
     check.add_argument("--json", action="store_true", help="all of it, as JSON")
     return p
 
@@ -118,6 +126,13 @@ def _check(options: argparse.Namespace) -> int:
     from cal.data.preparing.checks import check_source, check_stored, same_data_set
     from cal.data.preparing.told import told
 
+    if not options.source and not options.root:
+        return _check_own(options)
+    if options.assignments:
+        raise ConfigError(
+            f"{options.assignments[0]}: given with --source or --root; allowed: for a class of "
+            "yours with load()"
+        )
     layout = find_layout(options.name)
     with _watched("files" if options.root else "samples") as seen:
         if options.root:
@@ -131,6 +146,26 @@ def _check(options: argparse.Namespace) -> int:
                 report = check_source(layout, source, settings=settings, flow=flow, seen=seen)
     print(json.dumps(report.plain(), indent=1) if options.json else "\n".join(told(report)))
     return cli.SOME_FAILED if report.damaged else cli.DONE
+
+
+def _check_own(options: argparse.Namespace) -> int:
+    """The contract suite on a class of the user's that loads into memory."""
+    from cal import own
+
+    if not own.is_own(options.name) or not own.in_memory(options.name):
+        raise ConfigError(
+            "one of the arguments --source --root is required (but for a class of yours with "
+            "load()); python -m cal.data --help explains"
+        )
+    import torch
+
+    from cal.suite.run import check, lines, plain
+
+    torch.set_num_threads(1)  # as workers do
+    found = list(check(options.name, options.assignments))
+    told = plain(options.name, found)
+    print(json.dumps(told, indent=1) if options.json else "\n".join(lines(options.name, found)))
+    return cli.DONE if told["ok"] else cli.SOME_FAILED
 
 
 def _settings(options: argparse.Namespace, own: Any) -> Any:

@@ -41,10 +41,13 @@ def place(data: Data) -> str:
 def opened(data: Data) -> Stored:
     """The folder, checked to hold what the configuration names. Raises ``ConfigError``."""
     stored = open_stored(place(data))
-    found, wanted = stored.manifest["data_set"], data.name
+    wanted = data.name
+    if own.is_own(wanted):
+        wanted = getattr(own.found(wanted), "name", wanted)  # as its layout calls itself
+    found = stored.manifest["data_set"]
     if found != wanted:
         raise ConfigError(f"data.root: given {place(data)}; it holds {found}; allowed: {wanted}")
-    names = [modality.name for modality in own.modalities(wanted)]
+    names = [modality.name for modality in own.modalities(data.name)]
     if list(stored.manifest["modalities"]) != names:
         raise ConfigError(
             f"data.root: given {place(data)}; it has {', '.join(stored.manifest['modalities'])}; "

@@ -8,10 +8,9 @@ import hashlib
 import json
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -20,7 +19,7 @@ from cal.config import ConfigError, Data
 from cal.data import handwritten, keypad
 from cal.data.assets import read
 from cal.data.parts import Part, Parts
-from cal.data.raw import Raw
+from cal.data.raw import Floats, Raw, by_feature, faults, missing
 from cal.data.splits import Ids, Labels, Split, split
 from cal.digests import SHA256
 
@@ -30,8 +29,6 @@ EMBEDDED: dict[str, Callable[[Data], Raw]] = {
 }
 """The one table of data sets that are shipped."""
 
-Floats = npt.NDArray[np.float32]
-
 
 def raw_of(data: Data) -> Raw:
     """Every sample, not yet standardised."""
@@ -40,27 +37,24 @@ def raw_of(data: Data) -> Raw:
 
 @lru_cache(maxsize=4)
 def _own(name: str) -> Raw:
-    """What a user's class loads, checked. Raises ``ConfigError``."""
-    raw: Any = own.found(name).load()
-    wanted = len(own.modalities(name))
-    if not isinstance(raw, Raw) or len(raw.inputs) != wanted:
-        raise ConfigError(f"data.name: {name}: load() gives a Raw with {wanted} inputs, one each")
-    samples = len(raw.labels)
-    for modality, x in zip(own.modalities(name), raw.inputs, strict=True):
-        if x.dtype != np.float32 or len(x) != samples:
-            raise ConfigError(
-                f"data.name: {name}: {modality.name} is {x.dtype} {x.shape}; allowed: float32 "
-                f"with {samples} samples, one a label"
-            )
-        bad = ~np.isfinite(x).reshape(samples, -1)
-        if (bad.any(1) & ~np.isnan(x).reshape(samples, -1).all(1)).any():
-            raise ConfigError(
-                f"data.name: {name}: {modality.name} holds NaN or infinite values; allowed: finite "
-                "ones, or a whole sample of NaN where it is missing"
-            )
-    if samples == 0 or raw.labels.min() < 0 or raw.labels.dtype.kind not in "iu":
-        raise ConfigError(f"data.name: {name}: labels are whole numbers from 0, one a sample")
-    return raw
+    """What a user's class loads, checked. Raises ``ConfigError`` with a line for each fault."""
+    try:
+        raw: Any = own.found(name).load()
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever the user's code raises
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ConfigError(f"data.name: {name}: load() failed: {reason}") from error
+    found = [f"data.name: {name}: {fault}" for fault in faults(raw, own.modalities(name))]
+    if found:
+        raise ConfigError("\n".join(found))
+    return cast(Raw, raw)
+
+
+def forget() -> None:
+    """Read a user's data anew, as in a new process."""
+    for kept in (_own, _outline, _own_content):
+        kept.cache_clear()
 
 
 @lru_cache(maxsize=8)
@@ -103,11 +97,12 @@ def parts(data: Data, *, seed: int, evaluated: str, fingerprint: str) -> Parts:
     by_name = dict(zip(data.every_modality, raw.inputs, strict=True))
     ids = split(raw.labels, data, seed=seed, official=raw.official, groups=raw.groups)
     fit = np.setdiff1d(ids.train, ids.probe)  # alike whether or not the probe is trained on too
-    moments = {name: _moments(by_name[name][fit], per_feature=raw.per_feature) for name in names}
+    alone = {m.name: by_feature(raw, m) for m in data.seen}
+    moments = {name: _moments(data, name, by_name[name][fit], alone[name]) for name in names}
     inputs = [
         handwritten.drowned(data, name, _standard(by_name[name], moments[name])) for name in names
     ]
-    ranges = [_range(x[fit], per_feature=raw.per_feature) for x in inputs]
+    ranges = [_range(x[fit], alone[name]) for name, x in zip(names, inputs, strict=True)]
     part = partial(_part, tuple(map(torch.from_numpy, inputs)), raw.labels)
     chosen = {"report": ids.report, "select": ids.select}[evaluated]
     audio = None
@@ -130,9 +125,14 @@ def parts(data: Data, *, seed: int, evaluated: str, fingerprint: str) -> Parts:
     )
 
 
-def _moments(x: Floats, *, per_feature: bool) -> tuple[Floats, Floats]:
+def _moments(data: Data, name: str, x: Floats, per_feature: bool) -> tuple[Floats, Floats]:
     axis = 0 if per_feature else None
-    there = x[~np.isnan(x).reshape(len(x), -1).all(1)]
+    there = x[~missing(x)]
+    if not len(there):
+        raise ConfigError(
+            f"data.name: {data.name}: {name} is missing in every training sample; allowed: at "
+            "least one that has it, or data.modalities without it"
+        )
     deviation = there.std(axis, dtype=np.float64)
     safe = np.where(deviation > 0, deviation, 1.0)  # a constant feature stays 0
     mean = there.mean(axis, dtype=np.float64)
@@ -144,7 +144,7 @@ def _standard(x: Floats, moments: tuple[Floats, Floats]) -> Floats:
     return np.nan_to_num(values, copy=False, nan=0.0)
 
 
-def _range(x: Floats, *, per_feature: bool) -> tuple[Floats, Floats]:
+def _range(x: Floats, per_feature: bool) -> tuple[Floats, Floats]:
     axis = 0 if per_feature else None
     return np.asarray(x.min(axis)), np.asarray(x.max(axis))
 

@@ -100,6 +100,11 @@ def _whole_groups(groups: npt.NDArray[Any], ids: Ids, count: int, *, seed: int) 
 def _check(available: npt.NDArray[np.int64], data: Data, *, select: bool) -> None:
     """Refuse more samples than are ``available`` [C], naming the part that asks for most."""
     classes, total, smallest = len(available), int(available.sum()), int(available.min())
+    if not smallest:
+        raise ConfigError(
+            f"data.name: given {data.name}; no training sample is of class {available.argmin()}; "
+            "allowed: some of each class"
+        )
     per_class = 1 if data.labels_per_class is None else data.labels_per_class
     wanted = {"labels_per_class": per_class * classes, "probe": data.probe}
     wanted |= {"select": data.select} if select else {}

@@ -57,7 +57,7 @@ class ContributionGuided(Joint):
             self._weights = self.metric.weights
             self.k = acceleration.coefficients(self._weights, alpha=self.alpha)
             kinds = [section.bottleneck.asymmetry for section in self.sections]
-            self.share = _shares(self._weights, kinds)
+            self.share = shares(self._weights, kinds)
 
     def observe(self, step: int, steps: int, look: Look, mean: Mean) -> None:
         """Update W when it is due."""
@@ -66,7 +66,7 @@ class ContributionGuided(Joint):
 
     def loss_term(self, kl_RM: Tensor, step: int, steps: int) -> Tensor:
         """sum_m beta(t) s^m KL_m; beta is 0 without a bottleneck."""
-        betas = [_beta(section, (step + 1) / steps) for section in self.sections]
+        betas = [beta_of(section, (step + 1) / steps) for section in self.sections]
         self.beta_RM = torch.tensor(betas)[:, None] * self.share
         return weighted_kl(kl_RM, self.beta_RM.to(kl_RM.device))
 
@@ -107,7 +107,7 @@ class ContributionGuided(Joint):
         self._refresh()
 
 
-def _shares(weights_RM: Tensor, asymmetries: Sequence[str]) -> Tensor:
+def shares(weights_RM: Tensor, asymmetries: Sequence[str]) -> Tensor:
     """s of W for each replica; the control ``reversed`` points the bottleneck the wrong way."""
     share = torch.ones_like(weights_RM)
     for asymmetry in set(asymmetries):
@@ -120,7 +120,8 @@ def _shares(weights_RM: Tensor, asymmetries: Sequence[str]) -> Tensor:
     return share
 
 
-def _beta(section: Cal, progress: float) -> float:
+def beta_of(section: Cal, progress: float) -> float:
+    """beta(t) at ``progress`` in (0, 1] of all steps; 0 without a bottleneck."""
     b = section.bottleneck
     if not b.enabled:
         return 0.0

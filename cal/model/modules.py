@@ -54,8 +54,16 @@ class ModuleEncoders(Encoders):
         """M tensors [1, B, ...] -> h [1, M, B, H]."""
         with torch.autocast(inputs[0].device.type, torch.bfloat16, enabled=self.in_bfloat16):
             features = [tower(x[0]).float() for x, tower in zip(inputs, self.towers, strict=True)]
-        filled = [functional.pad(h, (0, self.width - h.shape[-1])) for h in features]
-        return torch.stack(filled)[None]
+        return torch.stack([self._filled(h, m) for m, h in enumerate(features)])[None]
+
+    def _filled(self, features: Tensor, m: int) -> Tensor:
+        """[B, H_m] -> [B, H]. Raises ``ConfigError`` for other shapes: a user's module may err."""
+        if features.dim() != 2 or features.shape[1] > self.width:
+            raise ConfigError(
+                f"model.encoder: modality {m} (from 0) gives features {[*features.shape]}; "
+                f"allowed: [B, H], H at most the width {self.width}"
+            )
+        return functional.pad(features, (0, self.width - features.shape[1]))
 
 
 class Frames(nn.Module):

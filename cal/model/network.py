@@ -118,9 +118,18 @@ def build_encoders(
 ) -> Encoders:
     """The configured encoders for inputs of ``shapes`` (without R and B).
 
-    Raises ``ValueError`` for several replicas of ordinary modules.
+    Raises ``ValueError`` for several replicas of ordinary modules, ``ConfigError`` for inputs that
+    the encoder does not take.
     """
     draws = generators(seeds, "encoders")
+    for axes, encoders in ((1, ("mlp", "linear")), (3, ("cnn",))):
+        other = [shape for shape in shapes if len(shape) != axes]
+        if model.encoder in encoders and other:
+            form = "features [D]" if axes == 1 else "[C, Y, X]"
+            raise config.ConfigError(
+                f"model.encoder: given {model.encoder!r}; an input is {[*other[0]]}; allowed: "
+                f"{form} for each modality, or own"
+            )
     if model.encoder == "mlp":
         return ViewMLP([shape[0] for shape in shapes], hidden=model.hidden, draws=draws)
     if model.encoder == "linear":

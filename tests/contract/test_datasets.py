@@ -1,4 +1,7 @@
-"""What every data set keeps to. One row a data set; a data set without a row fails."""
+"""What every data set keeps to. One row a data set; a data set without a row fails.
+
+The functions of ``cal.suite.parts`` are those that a user's own data are checked by.
+"""
 
 import random
 from dataclasses import dataclass, replace
@@ -15,6 +18,7 @@ from cal.data.memory import EMBEDDED as DATA_SETS
 from cal.data.parts import Parts
 from cal.digests import SHA256
 from cal.modalities import EMBEDDED
+from cal.suite import parts as suite
 
 
 @dataclass(frozen=True)
@@ -70,16 +74,10 @@ def test_shapes_types_and_sizes(name: str) -> None:
     assert parts.classes == 10
     assert parts.modalities == tuple(m.name for m in EMBEDDED[name])
     report = round(0.2 * row.samples)
+    assert not list(suite.malformed(parts))
     for part, size in zip(PARTS, (200, 64, 101, report), strict=True):
         found = getattr(parts, part)
         assert tuple(x.shape for x in found.inputs) == tuple((size, *s) for s in row.shapes)
-        assert found.labels.shape == found.ids.shape == (size,)
-        assert found.labels.dtype == found.ids.dtype == torch.int64
-        assert found.ids.unique().shape == (size,)
-        for x in found.inputs:
-            assert x.dtype == torch.float32
-            assert x.is_contiguous()
-            assert torch.isfinite(x).all()
 
 
 @each
@@ -99,9 +97,8 @@ def test_parts_are_disjoint_and_the_report_part_is_cut_once(name: str) -> None:
     for seed in range(5):
         for options in ({}, {"labels_per_class": None}, {"probe": 10}, ROWS[name].option):
             parts = load(few(name, **options), seed=seed)
-            found = [ids(parts, part) for part in PARTS]
-            assert len(set.union(*found)) == sum(map(len, found))
-            assert found[3] == report
+            assert not list(suite.shared(parts))
+            assert ids(parts, "report") == report
 
 
 @each
@@ -143,11 +140,7 @@ def test_training_inputs_have_mean_0_and_deviation_1(name: str) -> None:
     row = ROWS[name]
     parts = load(few(name), seed=0)
     for x, low, high in zip(parts.train.inputs, parts.low, parts.high, strict=True):
-        values = x.double().flatten(1) if row.per_feature else x.double().flatten()[:, None]
-        deviation = values.std(0, correction=0)
-        varied = deviation > 0
-        assert values.mean(0).abs().max() < 1e-4
-        assert (deviation[varied] - 1).abs().max() < 1e-4
+        assert suite.off_standard(x, alone=row.per_feature) < 1e-4
         assert torch.equal(low.broadcast_to(x.shape[1:]), _extreme(x, row, "amin"))
         assert torch.equal(high.broadcast_to(x.shape[1:]), _extreme(x, row, "amax"))
 
@@ -165,10 +158,7 @@ def test_a_new_process_finds_the_same_bits(name: str) -> None:
     forget()
     again = load(data, seed=5)
     assert again is not first
-    assert again.fingerprint == first.fingerprint
-    for part in PARTS:
-        pairs = zip(getattr(first, part).inputs, getattr(again, part).inputs, strict=True)
-        assert all(torch.equal(a, b) for a, b in pairs)
+    assert not list(suite.changed(first, again))
 
 
 @each
@@ -217,3 +207,30 @@ def test_parts_can_be_rebuilt_around_other_samples(name: str) -> None:
     """Plain data: a frozen dataclass of tensors, with no tie to the loader."""
     parts = load(few(name), seed=0)
     assert replace(parts, evaluated=parts.select).report is parts.select
+
+
+def test_the_suite_sees_what_it_is_there_to_see() -> None:
+    """Each function, on parts that are wrong in one way."""
+    parts = load(few("handwritten"), seed=0)
+    train, ids = parts.train, parts.train.ids
+    mixed = replace(train, ids=torch.cat([parts.report.ids[:2], ids[2:]]))
+    assert list(suite.shared(replace(parts, train=mixed))) == ["train and report share 2 samples"]
+    twice = replace(train, ids=torch.cat([ids[1:2], ids[1:]]))
+    (fault,) = suite.malformed(replace(parts, train=twice))
+    assert fault == "train: labels and ids are not one a sample, each once"
+    short = replace(
+        parts.probe, inputs=(parts.probe.tensors[0][:, 1:].clone(), *parts.probe.tensors[1:])
+    )
+    (fault,) = suite.malformed(replace(parts, probe=short))
+    assert fault == "probe: fac is [64, 215]; allowed: [64, 216]"
+    double = replace(train, inputs=(train.tensors[0].double(), *train.tensors[1:]))
+    (fault,) = suite.malformed(replace(parts, train=double))
+    assert fault == "train: fac is not contiguous, finite float32"
+    nines = replace(train, labels=train.labels.clamp(max=8))
+    assert list(suite.without(replace(parts, train=nines))) == [("train", [9])]
+    assert suite.off_standard(train.tensors[0] + 3, alone=True) == pytest.approx(3, abs=1e-3)
+    assert suite.off_standard(train.tensors[0] * 3, alone=True) == pytest.approx(2, abs=1e-3)
+    half = np.arange(200) < 100
+    assert suite.off_standard(train.tensors[0], alone=True, there=half) > 0.01
+    again = replace(train, inputs=(-train.tensors[0], *train.tensors[1:]))
+    assert list(suite.changed(parts, replace(parts, train=again))) == ["train: fac"]

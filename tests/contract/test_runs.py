@@ -1,7 +1,6 @@
 """A run's promises beyond its parameters: whole state, alternatives in packs, an honest probe."""
 
 import math
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from cal.methods import METHODS
 from cal.records import Epoch, Record, Result
 from cal.rules import FUSIONS
 from cal.running import Job, resumable
+from cal.suite.states import through_a_file, unlike
 from cal.trainer import Trainer, train
 
 BASE: dict[str, Any] = {
@@ -65,31 +65,7 @@ def config(name: str, **changes: object) -> Config:
 
 def assert_same(found: object, expected: object, path: str = "") -> None:
     """Bit for bit, whatever the nesting; measured seconds aside."""
-    if path.endswith(".seconds"):
-        return
-    if isinstance(expected, Tensor):
-        assert isinstance(found, Tensor), path
-        assert torch.equal(found, expected), path
-    elif isinstance(expected, dict):
-        assert isinstance(found, dict), path
-        assert found.keys() == expected.keys(), path
-        for key in expected:
-            assert_same(found[key], expected[key], f"{path}.{key}")
-    elif isinstance(expected, list | tuple):
-        assert isinstance(found, list | tuple), path
-        assert len(found) == len(expected), path
-        for i, (one, other) in enumerate(zip(found, expected, strict=True)):
-            assert_same(one, other, f"{path}.{i}")
-    else:
-        assert found == expected, path
-
-
-def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
-    """As a new process would read it."""
-    file = BytesIO()
-    torch.save(state, file)
-    loaded: dict[str, Any] = torch.load(BytesIO(file.getvalue()), weights_only=True)
-    return loaded
+    assert unlike(found, expected, path) is None
 
 
 def epochs(trainer: Trainer, count: int) -> list[Record]:

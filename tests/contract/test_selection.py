@@ -9,9 +9,10 @@ import torch
 from cal.config import Config, merge, parse
 from cal.records import Epoch, Record, Result
 from cal.running import Job, resumable
+from cal.suite.states import through_a_file
 from cal.trainer import Trainer
 from tests.contract.test_packs import MIXED, told, untimed
-from tests.contract.test_runs import assert_same, through_a_file
+from tests.contract.test_runs import assert_same
 
 BASE: dict[str, Any] = {
     "data": {"labels_per_class": 20},

@@ -220,7 +220,7 @@ def test_ray_train_workers_run_an_ablation_to_the_numbers_of_the_plain_trainer(
 @pytest.mark.parametrize(
     ("encoder", "devices", "name", "gpus"),
     [("mlp", 0, "packed", 0), ("mlp", 8, "packed", 1), ("resnet18", 8, "ray-train", 1)]
-    + [("resnet18", 0, "ray-train", 0)],
+    + [("resnet18", 0, "ray-train", 0), ("own", 8, "worker", 1), ("own", 0, "worker", 0)],
 )
 def test_the_backend_is_chosen_by_network_and_devices(
     encoder: str, devices: int, name: str, gpus: int, tmp_path: Path

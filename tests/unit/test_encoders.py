@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cal import config
 from cal.mechanisms.bottleneck import Bottleneck, Deterministic
 from cal.model.cnn import CELLS, conv_strides, pooled_grid
 from cal.model.initial import uniform
+from cal.model.modules import ModuleEncoders
 from cal.model.network import Network, build, build_encoders, partial_detach
 from cal.rng import derived_seed, generators
 
@@ -172,3 +173,34 @@ def test_images_are_halved_while_both_sides_stay_at_least_four(
 def test_pooled_maps_have_the_same_number_of_cells(height: int) -> None:
     rows, columns = pooled_grid(height)
     assert rows * columns == CELLS
+
+
+@pytest.mark.parametrize(
+    ("encoder", "shape", "form"),
+    [("mlp", (3, 100), r"features \[D\]"), ("cnn", (9,), r"\[C, Y, X\]")],
+)
+def test_a_shape_that_an_encoder_does_not_take_is_told(
+    encoder: str, shape: tuple[int, ...], form: str
+) -> None:
+    """A window [3, 100] is no row of features, and [D] is no image."""
+    model, train = config.Model.model_validate({"encoder": encoder}), config.Train()
+    with pytest.raises(config.ConfigError, match=rf"^model\.encoder: given '{encoder}'; .*{form}"):
+        build_encoders(model, [shape], seeds=[0], kinds=["table"], train=train)
+
+
+def test_a_module_whose_features_are_too_wide_or_no_rows_is_told() -> None:
+    """Narrower ones are filled up with 0; wider ones would be cut without a word."""
+    train = config.Train()
+    one, two = nn.Linear(3, 2), nn.Linear(3, 4)
+    inputs = [torch.ones(1, 5, 3), torch.ones(1, 5, 3)]
+    found = ModuleEncoders([one, two], widths=[4, 4], train=train)(inputs)
+    assert found.shape == (1, 2, 5, 4)
+    assert (found[0, 0, :, 2:] == 0).all()
+    with pytest.raises(
+        config.ConfigError, match=r"modality 1 \(from 0\) gives features \[5, 4\]; allowed"
+    ):
+        ModuleEncoders([one, two], widths=[3, 3], train=train)(inputs)
+    with pytest.raises(
+        config.ConfigError, match=r"modality 0 \(from 0\) gives features \[5, 1, 3\]"
+    ):
+        ModuleEncoders([nn.Unflatten(1, (1, 3)), two], widths=[4, 4], train=train)(inputs)

@@ -150,3 +150,13 @@ def test_validation_is_by_replica() -> None:
         one, _ = summarise(log_p[r], t.select_part.labels[r], t.select_part.labels[r])
         assert numbers["accuracy"] == pytest.approx(one["accuracy"])
         assert numbers["nll"] == pytest.approx(one["nll"], rel=1e-5)  # float32 against float64
+
+
+@pytest.mark.parametrize(("classes", "kind"), [(3, np.uint8), (256, np.uint8), (300, np.uint16)])
+def test_predictions_hold_every_class(classes: int, kind: type[np.generic]) -> None:
+    """Of 300 classes the last is 299; in 8 bits it would be 43."""
+    log_p = torch.zeros(1, classes)
+    log_p[0, -1] = 1.0
+    _, kept = summarise(log_p.log_softmax(-1), torch.tensor([classes - 1]), torch.tensor([0]))
+    assert kept.predicted.dtype == kept.labels.dtype == kind
+    assert kept.predicted.tolist() == kept.labels.tolist() == [classes - 1]

@@ -3,6 +3,7 @@
 import difflib
 from importlib import import_module
 
+from cal import own
 from cal.config import ConfigError
 from cal.data.layouts.ave import Ave
 from cal.data.layouts.crema_d import CremaD
@@ -20,12 +21,13 @@ NEEDED = ("name", "modalities", "published", "settings", "index", "decode")
 
 
 def find_layout(name: str) -> Layout:
-    """The layout of a name, or of an import path of one's own: ``my.module:MyData``.
+    """The layout of a name, or of one's own: ``my.module:MyData``, or an entry point of it.
 
     Raises ``ConfigError`` with the nearest name.
     """
-    if ":" in name:
-        return _own(name)
+    path = own.path_of(name)
+    if ":" in path:
+        return _own(path)
     if name not in LAYOUTS:
         near = difflib.get_close_matches(name, LAYOUTS, n=1)
         also = f"; did you mean {near[0]}?" if near else ""

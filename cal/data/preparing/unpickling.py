@@ -41,13 +41,18 @@ class _ArraysOnly(pickle.Unpickler):
         return ALLOWED[module, name]
 
 
-def array_of(file: str, content: bytes) -> npt.NDArray[Any]:
-    """The one array of a pickle. Raises ``Damaged``; arrays of objects are faults too."""
+def plain_of(file: str, content: bytes) -> Any:
+    """What a pickle of arrays, lists, mappings, texts and numbers holds. Raises ``Damaged``."""
     try:
-        found = _ArraysOnly(BytesIO(content), encoding="latin1").load()
+        return _ArraysOnly(BytesIO(content), encoding="latin1").load()
     except Exception as error:  # a broken pickle raises anything
         why = " ".join(str(error).split())[:120]
         raise Damaged(Fault(file, f"no pickle of a numpy array ({why})")) from None
+
+
+def array_of(file: str, content: bytes) -> npt.NDArray[Any]:
+    """The one array of a pickle. Raises ``Damaged``; arrays of objects are faults too."""
+    found = plain_of(file, content)
     if type(found) is not np.ndarray:
         raise Damaged(Fault(file, f"a pickle of {type(found).__name__}; allowed: a numpy array"))
     if found.dtype.hasobject:

@@ -181,3 +181,9 @@ def test_whole_groups_validate_where_asked() -> None:
 def test_what_cannot_be_split_is_one_line(more: dict[str, Any], line: str) -> None:
     with pytest.raises(ConfigError, match=f"^{line}"):
         split(MIXED, Data(probe=10, select=20, select_by_group="groups" in more), seed=0, **more)
+
+
+def test_a_class_that_is_never_trained_on_is_named() -> None:
+    official = np.where(LABELS == 1, 2, 0)
+    with pytest.raises(ConfigError, match=r"no training sample is of class 1; allowed: some of ea"):
+        split(LABELS, Data(probe=5, select=5), seed=0, official=official)
