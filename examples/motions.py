@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cal.data.unpickling import plain_of
+from cal.data.preparing.unpickling import plain_of
 from torch import nn
 
 from cal.config import ConfigError
@@ -94,8 +94,8 @@ def place() -> Path:
         given = str(Path(found.origin).with_name("data") / "watch_dataset.npy")
     if given is None or not Path(given).is_file():
         raise ConfigError(
-            f"MOTIONS: given {given or 'none'}; allowed: the path of watch_dataset.npy, or none with "
-            "seglearn installed (pip install --no-deps seglearn)"
+            f"MOTIONS: given {given or 'none'}; allowed: the path of watch_dataset.npy, or none "
+            "with seglearn installed (pip install --no-deps seglearn)"
         )
     return Path(given)
 
