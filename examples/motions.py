@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cal.data.preparing.unpickling import plain_of
 from torch import nn
 
 from cal.config import ConfigError
+from cal.data.preparing.unpickling import plain_of
 from cal.data.raw import Raw
 from cal.modalities import Modality
 
