@@ -94,15 +94,15 @@ def place() -> Path:
         given = str(Path(found.origin).with_name("data") / "watch_dataset.npy")
     if given is None or not Path(given).is_file():
         raise ConfigError(
-            f"MOTIONS: given {given or 'none'}; allowed: the path of watch_dataset.npy, or none with "
-            "seglearn installed (pip install --no-deps seglearn)"
+            f"MOTIONS: given {given or 'none'}; allowed: the path of watch_dataset.npy, or none "
+            "with seglearn installed (pip install --no-deps seglearn)"
         )
     return Path(given)
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A .npy file of one mapping: X, a list of [T, 6] (3 axes of g, 3 of rad/s); y, side, subject
-    [len(X)]. Read without running anything that a pickle may name.
+    """A .npy file of one mapping: X, a list of [T, 6] (3 axes of acceleration, 3 of rotation); y,
+    side and subject [len(X)]. Read without running anything that a pickle may name.
     """
     with path.open("rb") as file:
         np.lib.format.read_magic(file)
