@@ -101,8 +101,8 @@ def place() -> Path:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A .npy file of one mapping: X, a list of [T, 6] (3 axes of g, 3 of rad/s); y, side, subject
-    [len(X)]. Read without running anything that a pickle may name.
+    """A .npy file of one mapping: X, a list of [T, 6] (3 axes of acceleration, 3 of rotation); y,
+    side and subject [len(X)]. Read without running anything that a pickle may name.
     """
     with path.open("rb") as file:
         np.lib.format.read_magic(file)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cal import cli, home
+from cal import cli, home, own
 from cal.config import ConfigError
 
 EXAMPLES = """examples:
@@ -95,6 +95,10 @@ def _list(options: argparse.Namespace) -> int:
 
     for layout in LAYOUTS.values():
         print("\n".join(described(layout)))
+    for name in own.names():
+        if own.is_own(name):
+            inputs = ", ".join(f"{m.name} ({m.kind})" for m in own.modalities(name))
+            print(f"{name}: {inputs}\n  yours: {own.path_of(name)}")
     return cli.DONE
 
 
@@ -150,8 +154,6 @@ def _check(options: argparse.Namespace) -> int:
 
 def _check_own(options: argparse.Namespace) -> int:
     """The contract suite on a class of the user's that loads into memory."""
-    from cal import own
-
     if not own.is_own(options.name) or not own.in_memory(options.name):
         raise ConfigError(
             "one of the arguments --source --root is required (but for a class of yours with "

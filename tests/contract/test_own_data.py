@@ -222,10 +222,15 @@ def test_a_layout_of_ones_own_is_checked_prepared_and_trained_on(
     assert torch.isfinite(torch.tensor(end(config).metrics["test/robust/accuracy"]))
 
 
-def test_a_layout_may_be_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layout_may_be_an_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     module(tmp_path, monkeypatch, "ward_offered", LAYOUT)
     info = tmp_path / "ward-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ward\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[cal_lab.data]\nward = ward_offered:Ward\n")
     assert find_layout("ward").name == "ward"
+    assert main(["list"]) == 0
+    told = capsys.readouterr().out
+    assert told.endswith("ward: pulse (table), sweat (table)\n  yours: ward_offered:Ward\n")

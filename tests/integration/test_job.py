@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.studies import ROOT, environment
+from tests.own import MODULE
 
 RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 
@@ -107,6 +108,27 @@ def test_a_submitted_study_leaves_its_report_outside_the_vanishing_folder(head: 
     summary = json.loads((report / "summary.json").read_text())
     assert set(summary["regimes"]) == {"hw20", "junk", "av-junk"}
     assert (head.home / "cal-lab" / "mlflow.db").exists()
+
+
+def test_own_data_come_with_their_folder(head: Head, tmp_path: Path) -> None:
+    """``--working-dir`` of a folder that holds the study and the module it names."""
+    (tmp_path / "ward.py").write_text(MODULE, encoding="utf-8")
+    tree = {
+        "name": "ward",
+        "base": {
+            "data": {"name": "ward:Encoded", "probe": 24, "select": 24},
+            "model": {"encoder": "own"},
+            "train": {"epochs": 2, "batch": 24},
+        },
+        "regimes": {"ward": {"seeds": 1}},
+        "arms": {"joint": {"config": {"method": "joint"}}},
+    }
+    (tmp_path / "ward.yaml").write_text(json.dumps(tree), encoding="utf-8")  # JSON is YAML
+    study = ("python", "-m", "ablations.full", "--config", "ward.yaml", "--out", "ward")
+    done = head.job("submit", "--working-dir", str(tmp_path), "--", *study)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    summary = json.loads((head.home / "cal-lab" / "ward" / "summary.json").read_text())
+    assert summary["failed"] == []
 
 
 def test_the_bare_command_runs_and_stops(head: Head) -> None:

@@ -86,7 +86,7 @@ def test_the_contract_suite_finds_nothing_wrong(name: str, file: Path) -> None:
 def test_the_study_is_as_the_docs_tell(file: Path) -> None:
     plan = make_plan(read_study(str(ROOT / "examples/motions.yaml")))
     assert plan.regimes == ("complete", "battery")
-    assert len(plan.runs) == 2 * 12 * 11  # cell metric is cell none
+    assert len(plan.runs) == 2 * 12 * 12  # cell metric is cell none
     assert {run.config.model.encoder for run in plan.runs} == {"own"}
 
 
