@@ -54,10 +54,11 @@ def _over(board: Tree) -> Iterator[str]:
     for place, found in known.items():
         best = found["ranks"][0]
         names = [row["method"] for row in found["ranks"] if row["rank"] == best["rank"]]
-        parts.append(f"{listed(names)} {PLACES[place]} ({best['rank']:.1f})")
+        parts.append(f"of {listed(names)} {PLACES[place]} ({best['rank']:.1f})")
     first = next(iter(known.values()))
     tail = f"; {first['refused']}" if "refused" in first else ""
-    yield f"Over {listed(first['regimes'])} the lowest mean rank has {', '.join(parts)}{tail}."
+    over = listed(first["regimes"])
+    yield f"Over {over} the lowest mean rank is that {' and '.join(parts)}{tail}."
 
 
 def cautions(summary: Tree, boards: Sequence[Tree]) -> list[str]:
@@ -77,11 +78,22 @@ def cautions(summary: Tree, boards: Sequence[Tree]) -> list[str]:
         f"({pairs}): in each column the chance of telling two equal methods apart is at most "
         f"{alpha}, and there are {len(columns)} columns. That methods share a group says that "
         "these seeds do not settle their order, never that they are equally good.",
-        "Signed ranks would need more seeds (of n seeds their smallest p is 2 / 2^n, which Holm "
-        "multiplies by the number of pairs), and Nemenyi's critical difference depends on which "
-        "other methods are in the table: it is shown and decides nothing.",
+        "Nemenyi's critical difference depends on which other methods are in the table, and asks "
+        "for methods of one spread: it is shown and decides nothing.",
     ]
+    found += _few([column for _, column in columns], summary["alpha"])
     return [*found, *_reservations(summary, boards), *_printed(summary)]
+
+
+def _few(columns: Sequence[Tree], alpha: float) -> Iterator[str]:
+    """Why not by signed ranks, where their smallest p could not settle a single pair."""
+    lost = [c for c in columns if len(c["pairs"]) * 2 / 2 ** len(c["blocks"]) > alpha]
+    if lost:
+        seeds, pairs = len(lost[0]["blocks"]), len(lost[0]["pairs"])
+        yield (
+            f"Signed ranks could tell no two methods apart here: of {seeds} seeds their smallest p "
+            f"is 2 / 2^{seeds}, and Holm multiplies it by {pairs} pairs."
+        )
 
 
 def _reservations(summary: Tree, boards: Sequence[Tree]) -> Iterator[str]:
