@@ -7,6 +7,7 @@ from scipy import signal
 from torch import Tensor
 from torchaudio.compliance import kaldi
 
+from cal.data.layouts.table import LAYOUTS
 from cal.data.spectrograms import PUBLISHED, ArrayView, Fbank, SoundView, Stft, transform
 
 SHAPES = {
@@ -35,6 +36,13 @@ def test_shapes_are_those_published(name: str) -> None:
     seen = view.seen(view.sent(stored), np.arange(2), None)
     assert seen.shape == (2, 1, *shape)
     assert torch.isfinite(seen).all()
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_what_prepare_stores_by_default_gives_them(name: str) -> None:
+    settings = LAYOUTS[name].settings
+    rate, seconds, _ = SHAPES[name]
+    assert (settings.rate, settings.seconds) == (rate, seconds)
 
 
 def test_the_filter_bank_is_kaldis() -> None:
