@@ -27,7 +27,8 @@ HOMES = {
     "optuna": ("search_spaces/*", "tests/contract/*", "tests/integration/*")
     + ("benchmarks/regret_contestants.py", "benchmarks/search_overhead.py"),
     "syne_tune": ("benchmarks/regret_syne.py",),
-    "pytorch_lightning": ("cal/adapters/lightning.py", "tests/contract/test_lightning.py"),
+    "pytorch_lightning": ("cal/adapters/lightning.py", "tests/contract/test_lightning.py")
+    + ("tests/contract/test_own_docs.py",),
     # The two commands of cal: what they call is given a trainer or a parallel map.
     "cal.adapters": ("cal/adapters/*", "cal/train.py", "cal/data/__main__.py", "search_spaces/*")
     + ("ablations/*", "cluster/*", "benchmarks/*", "docs/screenshots.py", "tests/*"),
