@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 import torch
 
-from cal.config import FUSIONS, Config, Data, merge, parse
+from cal.config import Config, Data, merge, parse
 from cal.data.corruptions import Condition, conditions, corrupt, hit
 from cal.data.loading import load
 from cal.effective import effective
 from cal.methods import METHODS
 from cal.packed import check_pack, shape
 from cal.records import Result
+from cal.rules import FUSIONS
 from cal.trainer import Trainer
 from tests.contract.test_runs import assert_same
 

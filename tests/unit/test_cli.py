@@ -142,7 +142,7 @@ def finished(*words: str) -> subprocess.CompletedProcess[str]:
         (["data.labels_per_class=5"], "train.batch: given 64; allowed: at most the 50 training"),
         (
             ["--config", "no.yaml"],
-            "--config: given no.yaml; allowed: a YAML file, or av-junk, hw20",
+            "--config: given no.yaml; allowed: a YAML file, or av-junk, ave, ",
         ),
     ],
 )
