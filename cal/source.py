@@ -43,7 +43,7 @@ class Data(Section):
     frames: Count = 1  # prepared images: of a video, evenly spaced among the stored ones
     view: Literal["whole", "centre"] = "whole"  # evaluated images: squeezed, or 256 and cropped
     augment: bool = True  # trained images: random crop and flip; false: as evaluated
-    spectrogram: Literal["stft", "fbank"] = "stft"  # prepared sound (cal.data.spectrograms.py)
+    spectrogram: Literal["stft", "fbank"] = "stft"  # prepared sound (cal/data/spectrograms.py)
     tokenizer: str | None = None  # prepared text: a local folder (transformers)
     tokens: Annotated[int, Number, Field(ge=2, le=512)] = 128  # prepared text: longest, cut
 

@@ -4,7 +4,7 @@ Images are normalised with the constants of the data set's authors, sound as the
 tables by the training samples. Legend: N samples of a part.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from cal.data.images import ImageView
 from cal.data.lazy import Lazy, View
 from cal.data.parts import Part, Parts
 from cal.data.spectrograms import ArrayView, SoundView, transform
-from cal.data.splits import Ids, Split, split
+from cal.data.splits import Ids, Labels, Split, split
 from cal.data.stored import Stored, open_stored
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -82,18 +82,19 @@ def parts(data: Data, *, seed: int, evaluated: str, fingerprint: str) -> Parts:
     fit = np.setdiff1d(ids.train, ids.probe)
     fit = fit[np.linspace(0, len(fit) - 1, min(LOOKED_AT, len(fit))).astype(int)]
     made = {name: _view(stored, name, data, seed, fit) for name in data.present}
-    part = partial(_part, stored, made)
+    part = partial(_part, stored, made, stored.all("labels"))
     chosen = {"report": ids.report, "select": ids.select}[evaluated]
     probe = part(ids.probe)
     index = torch.arange(len(ids.probe))
-    at_once = tuple(lazy.batch(index, device=CPU) for lazy in _lazies(probe))
+    at_once = tuple(lazy.batch(index, device=CPU) for lazy in probe.lazies)
+    bounds = [_bounds(stored, name, view, fit) for name, view in made.items()]
     return Parts(
         train=part(ids.train),
         probe=Part(at_once, probe.labels, probe.ids),
         select=part(ids.select),
         evaluated=part(chosen),
-        low=tuple(_bound(stored, n, v, fit, torch.amin) for n, v in made.items()),
-        high=tuple(_bound(stored, n, v, fit, torch.amax) for n, v in made.items()),
+        low=tuple(low for low, _ in bounds),
+        high=tuple(high for _, high in bounds),
         classes=len(stored.classes),
         modalities=data.present,
         every_modality=data.every_modality,
@@ -103,14 +104,9 @@ def parts(data: Data, *, seed: int, evaluated: str, fingerprint: str) -> Parts:
     )
 
 
-def _lazies(part: Part) -> list[Lazy]:
-    return [x for x in part.inputs if isinstance(x, Lazy)]
-
-
-def _part(stored: Stored, made: Mapping[str, View], ids: Ids) -> Part:
+def _part(stored: Stored, made: Mapping[str, View], labels: Labels, ids: Ids) -> Part:
     inputs = tuple(Lazy(stored.rows(name), ids, view) for name, view in made.items())
-    labels = stored.all("labels")[ids].astype(np.int64)
-    return Part(inputs, torch.from_numpy(labels), torch.from_numpy(ids))
+    return Part(inputs, torch.from_numpy(labels[ids].astype(np.int64)), torch.from_numpy(ids))
 
 
 def _view(stored: Stored, name: str, data: Data, seed: int, fit: Ids) -> View:
@@ -161,17 +157,16 @@ def _standardised(stored: Stored, name: str, fit: Ids, *, channel: bool) -> Arra
     return ArrayView(mean.astype(np.float32), std.astype(np.float32), False, shape)
 
 
-def _bound(
-    stored: Stored, name: str, view: View, fit: Ids, extreme: Callable[..., Tensor]
-) -> Tensor:
-    """To what noise is clipped: the valid range of images, by channel; else that of some training
-    samples, of tables by feature. Tokens have none.
+def _bounds(stored: Stored, name: str, view: View, fit: Ids) -> tuple[Tensor, Tensor]:
+    """To what noise is clipped, least and most: the valid range of images, by channel; else that of
+    some training samples, of tables by feature. Tokens have none.
     """
     if isinstance(view, ImageView):
         ends = view.normalised(torch.tensor([0.0, 1.0])[:, None, None, None].expand(2, 3, 1, 1))
-        return extreme(ends, 0)
+        return ends.amin(0), ends.amax(0)
     if isinstance(view, texts.TextView):
-        return torch.zeros(())
+        return torch.zeros(()), torch.zeros(())
     lazy = Lazy(stored.rows(name), fit, view)
     seen = lazy.batch(torch.arange(len(fit)), device=CPU)
-    return extreme(seen, 0) if seen.dim() == 2 else extreme(seen)
+    axes = (0,) if seen.dim() == 2 else ()
+    return seen.amin(axes), seen.amax(axes)

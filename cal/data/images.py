@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cal.data.noise import key_of, uniforms
+from cal.data.noise import between, key_of, uniforms
 from cal.data.reading import Array
 from cal.data.splits import Ids
 
@@ -34,8 +34,8 @@ def random_boxes(shapes: Array, ids: Ids, *, seed: int, epoch: int) -> Floats:
     """
     height, width = shapes.astype(np.float64).T
     draws = uniforms(key_of("crop", seed, epoch), ids, 2 * TRIES + 2)
-    area = height[:, None] * width[:, None] * _between(draws[:, :TRIES], *SCALE)
-    aspect = np.exp(_between(draws[:, TRIES : 2 * TRIES], *map(math.log, RATIO)))
+    area = height[:, None] * width[:, None] * between(draws[:, :TRIES], *SCALE)
+    aspect = np.exp(between(draws[:, TRIES : 2 * TRIES], *map(math.log, RATIO)))
     tall, wide = np.sqrt(area / aspect), np.sqrt(area * aspect)
     fits = (tall <= height[:, None]) & (wide <= width[:, None])
     first, some = fits.argmax(1), np.arange(len(ids))
@@ -53,10 +53,6 @@ def centre_boxes(shapes: Array) -> Floats:
     side = CENTRE * np.minimum(height, width)
     tall, wide = side / height, side / width
     return np.stack([(1 - tall) / 2, (1 - wide) / 2, tall, wide], 1)
-
-
-def _between(values: Floats, low: float, high: float) -> Floats:
-    return low + (high - low) * values
 
 
 def cut(images: Tensor, boxes: Tensor, flips: Tensor, *, side: int) -> Tensor:

@@ -13,7 +13,7 @@ from torchaudio.transforms import MelSpectrogram
 
 from cal.config import Data
 from cal.data.assets import read
-from cal.data.noise import key_of, normals, uniforms
+from cal.data.noise import between, key_of, normals, uniforms
 from cal.data.raw import Raw
 
 RATE = 8000  # Hz
@@ -30,24 +30,20 @@ SOURCE = {
 Waves = npt.NDArray[np.float64]
 
 
-def _between(column: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.float64]:
-    return low + (high - low) * column
-
-
 @lru_cache(maxsize=1)
 def tones() -> tuple[Waves, npt.NDArray[np.uint8]]:
     """Clean waveforms [1797, 2400] (power 1 while the tone sounds, at 0 dB) and digits [1797]."""
     labels = read("keypad", "digits.npz")["labels"].astype(np.uint8)
     draw = uniforms(key_of("keypad", "tone"), np.arange(len(labels)), 8).T
     seconds = np.arange(SAMPLES) / RATE
-    length = _between(draw[0], 0.18, 0.28)
+    length = between(draw[0], 0.18, 0.28)
     start = draw[1] * (SAMPLES / RATE - length)
-    level = 10 ** (_between(draw[2], -6, 6) / 20)  # dB
-    twist = 10 ** (_between(draw[3], -4, 4) / 20)  # dB between the two tones
+    level = 10 ** (between(draw[2], -6, 6) / 20)  # dB
+    twist = 10 ** (between(draw[3], -4, 4) / 20)  # dB between the two tones
     waves = np.zeros((len(labels), SAMPLES))
     parts = ((LOW_HZ, draw[4], draw[5], twist**-0.5), (HIGH_HZ, draw[6], draw[7], twist**0.5))
     for table, drift, phase, gain in parts:
-        hertz = np.array(table)[labels] * _between(drift, 0.985, 1.015)
+        hertz = np.array(table)[labels] * between(drift, 0.985, 1.015)
         angle = 2 * np.pi * (hertz[:, None] * seconds + phase[:, None])
         waves += gain[:, None] * np.sin(angle)
     sounding = (seconds >= start[:, None]) & (seconds < (start + length)[:, None])
@@ -77,7 +73,7 @@ def log_mel(waves: Waves) -> npt.NDArray[np.float32]:
 def training_waves(data: Data, ids: npt.NDArray[np.int64]) -> Waves:
     """Waveforms of ``ids`` with the configured noise: ``snr_db``, +-3 dB a sample."""
     waves, _ = tones()
-    spread = _between(uniforms(key_of("keypad", "snr"), ids, 1), -3, 3)
+    spread = between(uniforms(key_of("keypad", "snr"), ids, 1), -3, 3)
     return noisy(waves[ids], ids, snr_db=data.snr_db + spread, key=key_of("keypad", "noise"))
 
 

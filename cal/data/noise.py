@@ -45,6 +45,11 @@ def uniforms(key: int, ids: npt.NDArray[np.int64], count: int) -> Floats:
     return _unit(_mixed(streams[:, None] + counters))
 
 
+def between(values: Floats, low: float, high: float) -> Floats:
+    """Uniform in (0, 1) -> uniform in (low, high)."""
+    return low + (high - low) * values
+
+
 def normals(key: int, ids: npt.NDArray[np.int64], count: int) -> Floats:
     """[N, count] standard normal for sample ids [N]."""
     return np.asarray(ndtri(uniforms(key, ids, count)))
