@@ -1,0 +1,1 @@
+"""Programs and files around a cluster; nothing imports them."""
