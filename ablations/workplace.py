@@ -67,7 +67,7 @@ class Workplace:
         with Progress(runs, done=done, places=places) as progress:
             for part in units.distinct(runs):
                 work = self._packs(part, backend, places)
-                execute(work, ledger, backend=backend, listener=progress)
+                execute(work, ledger, backend=backend, listeners=[progress])
 
     def each(self, function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
         """``map`` by the cluster if it was opened, which begins at once, else here."""

@@ -65,6 +65,14 @@ def remove(folder: str, name: str) -> None:
         system.delete_file(path)
 
 
+def keys(folder: str) -> list[str]:
+    """Names of all states in ``folder``, sorted; none where there is no folder."""
+    system, root = _filesystem(folder)
+    chosen = fs.FileSelector(root, allow_not_found=True)
+    found = (info.base_name for info in system.get_file_info(chosen))
+    return sorted(name.removesuffix(".pt") for name in found if name.endswith(".pt"))
+
+
 def _synced(path: str) -> None:
     """On the disk itself: after a power cut the name must not stand for an empty file."""
     with open(path, "rb") as file:

@@ -46,6 +46,11 @@ def artifacts() -> str:
     return f"{home()}/artifacts"
 
 
+def spool(study: str) -> str:
+    """Where ended runs of a study wait for a ledger that is away."""
+    return f"{home()}/spool/{study}"
+
+
 def checkpoints() -> str:
     """Where runs keep their checkpoints, by hash."""
     return f"{home()}/checkpoints"

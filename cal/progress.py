@@ -27,6 +27,7 @@ class Progress(Shown):
         self.now: dict[str, tuple[Run, Epoch | None]] = {}
         self.accuracy: dict[str, float] = {}
         self.told: dict[str, set[str]] = {}  # warnings, by run
+        self.resumptions, self.lost_s = 0, 0.0
 
     def started(self, run: Run, *, beside: int) -> None:
         """A run was handed to a worker, one of a pack of ``beside`` runs."""
@@ -42,6 +43,14 @@ class Progress(Shown):
             self.accuracy[run.hash] = record.metrics["val/accuracy"]
         for warning in news(record, self.told.setdefault(run.hash, set())):
             self.note(f"{run.regime} {_arm(run)} seed {run.seed}: {warning}")
+        self.show()
+
+    def resumed(self, run: Run, *, epoch: int, seconds: float, preempted: bool) -> None:
+        """A run that was interrupted goes on after ``epoch``; ``seconds`` are done again."""
+        self.resumptions += 1
+        self.lost_s += seconds
+        if preempted:
+            self.note(f"preempted: {run.regime} {_arm(run)} seed {run.seed}: from epoch {epoch} on")
         self.show()
 
     def ended(self, run: Run, error: str) -> None:
@@ -78,7 +87,9 @@ class Progress(Shown):
         parts = [record.epoch / record.epochs for _, record in self.now.values() if record]
         share = sum(parts) / len(parts) if parts else 0.0
         now = f", {len(parts)} under way ({share:.0%})" if parts else ""
-        return f"{self.done} of {self.total} runs{failed}{now}, {self.time_left()} left"
+        again = f", {self.resumptions} resumed ({self.lost_s:.0f} s again)"
+        lost = again if self.resumptions else ""
+        return f"{self.done} of {self.total} runs{failed}{lost}{now}, {self.time_left()} left"
 
     def table(self) -> Table:
         """Runs under way below the headline."""

@@ -15,7 +15,8 @@ class Epoch:
 
     ``metrics``: MLflow names to numbers, for example ``train/loss`` (nats), ``val/accuracy``,
     ``contribution/audio/W``, ``acceleration/audio/k``, ``bottleneck/audio/kl_nats``.
-    ``warnings``: one line each, for example a modality's collapse.
+    ``warnings``: one line each, for example a modality's collapse. Two are equal however long they
+    took, and whether they were trained or read.
     """
 
     epoch: int  # 1 is the first
@@ -23,6 +24,8 @@ class Epoch:
     step: int  # optimiser steps so far
     metrics: Mapping[str, float]
     warnings: tuple[str, ...] = ()
+    seconds: float = field(default=0.0, compare=False)  # of training so far, this run's share
+    replayed: bool = field(default=False, compare=False)  # read from a checkpoint
 
 
 def news(record: Epoch, told: set[str]) -> list[str]:

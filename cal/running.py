@@ -7,7 +7,7 @@ died goes on in any other composition.
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cal import checkpoint
 from cal.config import Config
@@ -48,7 +48,7 @@ class Member:
         """Its epochs so far, but none after its pause: an earlier driver may have gone further."""
         for record in map(_epoch, self.history):
             if self.job.until is None or record.epoch <= self.job.until:
-                yield record
+                yield replace(record, replayed=True)
 
     @property
     def paused(self) -> bool:
@@ -92,7 +92,8 @@ def _together(
 ) -> Generator[Keyed, None, set[str]]:
     """Train a pack until it ends, changes, or meets the runs at epoch ``until`` -> who ended."""
     last = time.monotonic()
-    for records in trainer.records():
+    for given in trainer.records():
+        records = list(given)
         ended, epochs = set[str](), 0
         for member, record in zip(pack, records, strict=True):
             if isinstance(record, Epoch):
@@ -103,17 +104,31 @@ def _together(
         changes = bool(ended) or trainer.epoch == until
         due = trainer.epoch == epochs or time.monotonic() - last >= pack[0].job.every_s
         if epochs and (changes or due):
-            for member, state in zip(pack, trainer.states(), strict=True):
+            for i, (member, state) in enumerate(zip(pack, trainer.states(), strict=True)):
                 member.state = state
                 goes_on = due and member.job.key not in ended
                 if (goes_on or member.paused) and trainer.group.rank == 0:
-                    saved = {"trainer": state, "history": member.history}
-                    checkpoint.save(saved, member.job.folder, member.job.key)
+                    records[i] = _saving(member, records[i])
             last = time.monotonic() if due else last
         yield from ((member.job.key, r) for member, r in zip(pack, records, strict=True))
         if changes:
             return ended
     return set()
+
+
+def _saving(member: Member, record: Record) -> Record:
+    """Keep a checkpoint. Where none can be written (a full disk, storage that is away) training
+    goes on and the record warns: it is the way back after a crash, not part of the result.
+    """
+    try:
+        saved = {"trainer": member.state, "history": member.history}
+        checkpoint.save(saved, member.job.folder, member.job.key)
+    except OSError as error:
+        if isinstance(record, Epoch):
+            reason = error.strerror or " ".join(str(error).split())[:200]
+            line = f"checkpoint: not written ({reason}); a crash would repeat more epochs"
+            return replace(record, warnings=(*record.warnings, line))
+    return record
 
 
 def _begun(job: Job, group: Group) -> Member:
@@ -127,7 +142,7 @@ def _begun(job: Job, group: Group) -> Member:
 def _saved(job: Job) -> checkpoint.State | None:
     try:
         return checkpoint.load(job.folder, job.key)
-    except checkpoint.DamagedError as error:
+    except (checkpoint.DamagedError, OSError) as error:  # OSError: the storage is away
         logging.getLogger(__name__).warning("%s; the run begins anew", error)
         return None
 

@@ -237,7 +237,8 @@ class Trainer:
                 metrics |= {
                     template.format(n): float(v) for n, v in zip(names, values, strict=True)
                 }
-            records.append(Epoch(self.epoch, train.epochs, self.step, metrics, tuple(warned[r])))
+            told = (metrics, tuple(warned[r]), self.seconds[r])
+            records.append(Epoch(self.epoch, train.epochs, self.step, *told))
         return tuple(records)
 
     def _results(self) -> tuple[Result, ...]:

@@ -89,7 +89,7 @@ class Engine:
                 for event in self.pool.events():
                     if hasattr(event, "line"):
                         self.book.note(event.line)
-                    else:
+                    elif hasattr(event, "record"):
                         self._take(self._working[event.key], event.record)
                 self._judge()
         finally:

@@ -255,7 +255,7 @@ class Place:
             sizes = dict(ray_sizing.sizes_of(runs, backend))
             work = units.packed(runs, sizes, places=places)
         with Progress(runs, done=done, places=places) as progress:
-            execute(work, ledger, backend=backend, listener=progress)
+            execute(work, ledger, backend=backend, listeners=[progress])
 
 
 def told(

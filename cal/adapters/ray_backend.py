@@ -65,12 +65,17 @@ def data_parallel(backend: Backend) -> int:
 
 
 def places(backend: Backend) -> int:
-    """How many units the cluster holds at a time, at least 1."""
+    """How many units the cluster holds at a time, at least 1. One that may grow is taken to hold as
+    many as the user asks for.
+    """
+    asked = run_limit(backend)
+    if not ray_cluster.ours() and asked < math.inf:
+        return int(asked)
     workers = data_parallel(backend)
     fit = ray_cluster.slots() / workers
     if backend.gpus:
         fit = min(fit, ray_cluster.slots("GPU") / (backend.gpus * workers))
-    return max(1, int(min(fit, run_limit(backend))))
+    return max(1, int(min(fit, asked)))
 
 
 def run_limit(backend: Backend) -> float:

@@ -119,6 +119,11 @@ def slots(resource: str = "CPU") -> float:
     return float(ray.cluster_resources().get(resource, 0.0))
 
 
+def alive(node: str) -> bool:
+    """Whether a node, by its id, is one of the cluster now."""
+    return any(found["Alive"] for found in ray.nodes() if found["NodeID"] == node)
+
+
 def each(function: Callable[[T], U], items: Iterable[T], *, gpus: float = 0.0) -> Iterator[U]:
     """``map`` by tasks of the cluster, a CPU and ``gpus`` GPUs each; they begin at once."""
     task: Any = ray.remote(num_cpus=1, num_gpus=gpus)(_apply)

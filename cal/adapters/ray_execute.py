@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from cal import home
-from cal.adapters.ray_pool import Note, Pool
+from cal.adapters.ray_pool import Note, Pool, Resumed
 from cal.adapters.tracking import Seed
 from cal.adapters.tracking_data import data_of
+from cal.adapters.tracking_spool import PATIENCE_S, Spool
+from cal.interruptions import interruptions
 from cal.records import Epoch, Failure, Record
 from cal.running import Job
 from cal.runs import Run
@@ -30,6 +32,9 @@ class Listener(Protocol):
     def epoch(self, run: Run, record: Epoch) -> None:
         """An epoch was trained."""
 
+    def resumed(self, run: Run, *, epoch: int, seconds: float, preempted: bool) -> None:
+        """A run that was interrupted goes on after ``epoch``; ``seconds`` are done again."""
+
     def ended(self, run: Run, error: str) -> None:
         """A run is in the ledger; ``error`` is empty if it finished."""
 
@@ -41,18 +46,32 @@ class Listener(Protocol):
 class Study:
     """What all units of a command share."""
 
-    ledger: "Ledger"
-    listener: Listener
-    ids: dict[str, str] = field(default_factory=dict)  # hash -> row of the ledger
+    spool: Spool
+    listeners: Sequence[Listener]
     runs: dict[str, Run] = field(default_factory=dict)  # by hash
     failed: list[str] = field(default_factory=list)
 
 
 def execute(
-    units: Sequence[Unit], ledger: "Ledger", *, backend: "Backend", listener: Listener
+    units: Sequence[Unit],
+    ledger: "Ledger",
+    *,
+    backend: "Backend",
+    listeners: Sequence[Listener],
+    patience: float = PATIENCE_S,
 ) -> list[str]:
-    """Run them all; the hashes of those that failed. Ctrl-C ends the workers and is passed on."""
-    study, pool = Study(ledger, listener), Pool(backend)
+    """Run them all; the hashes of those that failed. Ctrl-C ends the workers and is passed on.
+
+    A ledger that goes away does not stop the runs; once all ended it has ``patience`` seconds to
+    come back. Raises ``LedgerError`` then: what it lacks is kept for the next driver.
+    """
+
+    def note(line: str) -> None:
+        for listener in listeners:
+            listener.note(line)
+
+    spool = Spool(ledger, folder=home.spool(ledger.study), note=note)
+    study, pool = Study(spool, listeners), Pool(backend)
     waiting = list(reversed(units))
     try:
         while waiting or not pool.idle:
@@ -62,11 +81,14 @@ def execute(
                 _begin(unit, study)
             for event in pool.events():
                 if isinstance(event, Note):
-                    listener.note(event.line)
+                    note(event.line)
+                elif isinstance(event, Resumed):
+                    _resumed(event, study)
                 else:
                     _take(study.runs[event.key], event.record, study)
     finally:
         pool.close()
+    spool.settle(patience=patience)
     return study.failed
 
 
@@ -77,20 +99,37 @@ def _job(run: Run, backend: "Backend") -> Job:
 def _begin(unit: Unit, study: Study) -> None:
     for run in unit:
         seed = Seed(run.hash, run.regime, run.config, run.arms, data_of(run.config))
-        study.ids[run.hash] = study.ledger.start(seed)
+        study.spool.start(seed)
         study.runs[run.hash] = run
-        study.listener.started(run, beside=len(unit))
+        for listener in study.listeners:
+            listener.started(run, beside=len(unit))
+
+
+def _resumed(event: Resumed, study: Study) -> None:
+    """Tags of the row, so that the next driver adds to them."""
+    spool, lost = study.spool, event.again
+    if lost is None:  # at least what an earlier driver wrote of it
+        more = max(0, spool.reached(event.key) - event.epoch)
+        lost = more * event.trained / max(event.epoch, 1)
+    before = interruptions(spool.tags(event.key))
+    spool.mark(event.key, before.and_one(lost, preempted=event.preempted).tags())
+    for listener in study.listeners:
+        run, gone = study.runs[event.key], event.preempted
+        listener.resumed(run, epoch=event.epoch, seconds=lost, preempted=gone)
 
 
 def _take(run: Run, record: Record, study: Study) -> None:
-    row = study.ids[run.hash]
+    spool, error = study.spool, ""
     if isinstance(record, Epoch):
-        study.ledger.log(row, [record])
-        study.listener.epoch(run, record)
-    elif isinstance(record, Failure):
-        study.ledger.fail(row, record.error)
+        spool.log(run.hash, record)
+        for listener in study.listeners:
+            listener.epoch(run, record)
+        return
+    if isinstance(record, Failure):
+        spool.fail(run.hash, record)
         study.failed.append(run.hash)
-        study.listener.ended(run, record.error.strip().splitlines()[-1])
+        error = record.error.strip().splitlines()[-1]
     else:
-        study.ledger.finish(row, record, checkpoint=f"{home.checkpoints()}/{run.hash}.pt")
-        study.listener.ended(run, "")
+        spool.finish(run.hash, record, checkpoint=f"{home.checkpoints()}/{run.hash}.pt")
+    for listener in study.listeners:
+        listener.ended(run, error)

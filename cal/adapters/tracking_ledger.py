@@ -21,6 +21,7 @@ from cal.adapters.tracking_rows import (
     check_labels,
     check_names,
 )
+from cal.adapters.tracking_spool import replay
 from cal.adapters.tracking_store import Progress, absolute, locked, sqlite_file
 from cal.adapters.tracking_variants import NOTE, Variants
 from cal.adapters.tracking_view import (
@@ -32,7 +33,7 @@ from cal.adapters.tracking_view import (
     grouped_state,
     view_state,
 )
-from cal.home import CHECKOUT
+from cal.home import CHECKOUT, spool
 
 NOTE_LENGTH = 8000  # characters a tag holds
 
@@ -40,15 +41,23 @@ NOTE_LENGTH = 8000  # characters a tag holds
 class Ledger(Variants):
     """A store; after ``begin`` one study in it. Also a context manager: ``close`` at the end."""
 
-    def __init__(self, client: MlflowClient, uri: str, *, location: str | None) -> None:
+    def __init__(
+        self,
+        client: MlflowClient,
+        uri: str,
+        *,
+        location: str | None,
+        progress: Progress | None = None,
+    ) -> None:
         super().__init__(client, uri)
-        self.location = location
+        self.location, self.progress = location, progress
 
     @classmethod
     def open(cls, uri: str, *, artifacts: str, progress: Progress | None = None) -> Self:
         """See ``cal.adapters.tracking.open_ledger``."""
         location = None if uri.startswith("http") else artifacts  # a server has its own place
-        return cls(connect(uri, progress=progress), absolute(uri), location=location)
+        client = connect(uri, progress=progress)
+        return cls(client, absolute(uri), location=location, progress=progress)
 
     def __enter__(self) -> Self:
         return self
@@ -87,6 +96,10 @@ class Ledger(Variants):
             if plan:
                 self.keep(PLAN, plan)
                 self.client.update_run(self._report_run(own.experiment_id), status="RUNNING")
+        if self.lease is not None:
+            count = replay(self, spool(study))
+            if count and self.progress is not None:
+                self.progress(f"{count} runs that ended while the ledger was away are in it now")
 
     def _lay_out_all(self, regimes: Mapping[str, str], variants: Sequence[Variant]) -> None:
         for regime, text in regimes.items():
@@ -107,6 +120,11 @@ class Ledger(Variants):
         check_names("regimes", regimes)
         with self.writing():
             self._lay_out_all(regimes, ())
+
+    def repair(self) -> None:
+        """After an outage: rows that were made twice."""
+        for experiment_id in self.ids.values():
+            self.drop_twins(self.seed_runs(experiment_id).values())
 
     def keep(self, name: str, text: str) -> None:
         """A text with the study (on its report run), given back by ``kept``."""

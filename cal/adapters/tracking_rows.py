@@ -117,6 +117,7 @@ class OpenRow:
     pending: list[Point] = field(default_factory=list)
     infinite: set[str] = field(default_factory=set)
     flushed: float = field(default_factory=time.monotonic)
+    ending: bool = False  # its end was begun to be written
 
     def add(self, record: Epoch) -> None:
         """Take an epoch; one that came before (a resumed run replays) changes nothing."""

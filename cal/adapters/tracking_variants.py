@@ -41,6 +41,7 @@ class Variants(Writer):
         """The variant runs of a regime, in the order of the plan by their start times."""
         there = self.variant_runs(self.ids[regime])
         rows = self.seed_runs(self.ids[regime])
+        self.drop_twins(rows.values())
         self._rows_of[regime] = by_hash(rows.values())
         self.variants |= {(regime, name): run for name, run in there.items()}
         now = int(time.time() * 1000)

@@ -18,15 +18,26 @@ from cal.adapters.tracking_client import (
     log_data,
     log_files,
     log_points,
+    search,
     told,
 )
 from cal.adapters.tracking_files import CURVES, PREDICTIONS, write_curves, write_predictions
 from cal.adapters.tracking_lease import Lease
-from cal.adapters.tracking_read import Reader
-from cal.adapters.tracking_rows import Curves, Entry, OpenRow, Seed, check_labels, flat_params
+from cal.adapters.tracking_read import Reader, by_hash
+from cal.adapters.tracking_rows import (
+    FINAL,
+    Curves,
+    Entry,
+    OpenRow,
+    Seed,
+    check_labels,
+    flat_params,
+)
+from cal.adapters.tracking_view import level
 from cal.config import Config
 from cal.records import Epoch, Result
 
+SETTLE_S = 1.0
 FLUSH_S = 10.0  # longest time an epoch waits before the UI can show it
 LINE = 500  # characters of an error's first line kept as a tag
 PARENT = "mlflow.parentRunId"
@@ -44,6 +55,7 @@ class Writer(Reader):
         self._rows_of: dict[str, dict[str, Entry]] = {}  # regime -> hash -> row
         self._open: dict[str, OpenRow] = {}  # run id -> row being written
         self._curves: dict[str, Curves] = {}  # run id -> curves finished by this driver
+        self._begun = set[tuple[str, str]]()  # rows whose making was not seen to its end
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -81,12 +93,21 @@ class Writer(Reader):
         before = self.find(seed.regime, seed.hash)
         if before is not None and before.status == "FINISHED":
             return before.run_id
+        key = (seed.regime, seed.hash)
         with self.writing():
+            if before is None and key in self._begun:  # the store may have made it and not said so
+                before = by_hash(self._stored(seed)).get(seed.hash)
+            self._begun.add(key)
             row = self._create(seed) if before is None else self._take_over(before, seed)
+            self._begun.discard(key)
         row.params, row.data = params, seed.data
         self._open[row.entry.run_id] = row
         self.entries(seed.regime)[seed.hash] = row.entry
         return row.entry.run_id
+
+    def _stored(self, seed: Seed) -> Iterable[Run]:
+        query = f"{level('seed')} AND tags.`cal.hash` = '{seed.hash}'"
+        return search(self.client, [self.ids[seed.regime]], query)
 
     def _create(self, seed: Seed) -> OpenRow:
         config = seed.config
@@ -140,6 +161,40 @@ class Writer(Reader):
         if len(row.pending) >= BATCH or time.monotonic() - row.flushed > FLUSH_S:
             self._flush(row)
 
+    def mark(self, run_id: str, tags: dict[str, str]) -> None:
+        """Tags of a started row."""
+        row = self._open[run_id]
+        self._flush(row, tags)
+        row.entry = replace(row.entry, tags={**row.entry.tags, **tags})
+
+    def tags(self, run_id: str) -> dict[str, str]:
+        """Tags of a started row, those of earlier drivers too."""
+        return dict(self._open[run_id].entry.tags)
+
+    def reached(self, run_id: str) -> int:
+        """The last epoch of a started row that earlier drivers wrote, 0 for none."""
+        stored = self._open[run_id].stored
+        return max((step for name, step in stored.items() if not name.startswith(FINAL)), default=0)
+
+    def look_again(self) -> None:
+        """Raises ``LedgerError`` unless the store answers. Then waits a moment: what it got before
+        an outage and did not answer it does first.
+        """
+        with told(self.uri):
+            self.client.get_experiment(next(iter(self.ids.values())))
+        time.sleep(SETTLE_S)
+
+    def drop_twins(self, runs: Iterable[Run]) -> None:
+        """Of rows with one hash the one that ``by_hash`` chooses stays, and what is FINISHED: an
+        answer that was lost in an outage may have left a second one behind.
+        """
+        rows = list(runs)
+        chosen = {row.run_id for row in by_hash(rows).values()}
+        for run in rows:
+            if run.info.run_id not in chosen and run.info.status != "FINISHED":
+                with self.writing():
+                    self.client.delete_run(run.info.run_id)
+
     def _flush(self, row: OpenRow, tags: dict[str, str] | None = None) -> None:
         labels = tags or {}
         if row.infinite:
@@ -162,6 +217,7 @@ class Writer(Reader):
         ``checkpoint``: where its weights are, kept as an external model (20 ms).
         """
         row = self._open[run_id]
+        again, row.ending = row.ending, True
         metrics = row.end(result.metrics)
         with self.writing(), tempfile.TemporaryDirectory() as folder:
             write_curves(Path(folder, CURVES), row.curves)
@@ -171,15 +227,17 @@ class Writer(Reader):
         tuning = row.entry.tags.get("cal.stage") == "tune"
         self._flush(row, {} if tuning else {"cal.stage": "evaluate"})
         with self.writing():
-            if checkpoint and not self._has_model(row):
+            if checkpoint and not self._has_model(row, again=again):
                 self._model(row.entry, checkpoint)
             self.client.set_terminated(run_id, "FINISHED")
         self._curves[run_id] = row.curves
         self._close_row(replace(row.entry, status="FINISHED", metrics=metrics))
 
-    def _has_model(self, row: OpenRow) -> bool:
-        """Whether a driver wrote it that died before the row was FINISHED. New rows: no search."""
-        if not row.stored:
+    def _has_model(self, row: OpenRow, *, again: bool) -> bool:
+        """Whether it was written before the row was FINISHED, by a driver that died or ``again`` by
+        this one after an outage. New rows: no search.
+        """
+        if not row.stored and not again:
             return False
         query = f"source_run_id = '{row.entry.run_id}'"
         return bool(self.client.search_logged_models([self.ids[row.entry.regime]], query))

@@ -99,6 +99,9 @@ class Rows:
     def __init__(self) -> None:
         self.status: dict[str, str] = {}
         self.epochs: dict[str, list[int]] = {}
+        self.marks: dict[str, dict[str, str]] = {}
+
+    study = "packs"
 
     def start(self, seed: Seed) -> str:
         self.status[seed.hash] = "RUNNING"
@@ -113,6 +116,15 @@ class Rows:
     def fail(self, run_id: str, error: str) -> None:
         self.status[run_id] = error
 
+    def tags(self, run_id: str) -> dict[str, str]:
+        return self.marks.get(run_id, {})
+
+    def mark(self, run_id: str, tags: dict[str, str]) -> None:
+        self.marks.setdefault(run_id, {}).update(tags)
+
+    def reached(self, run_id: str) -> int:
+        return 0
+
 
 class Ear:
     """A listener that keeps what it hears."""
@@ -120,11 +132,15 @@ class Ear:
     def __init__(self) -> None:
         self.packs: list[int] = []
         self.notes: list[str] = []
+        self.resumptions: list[tuple[str, int, float, bool]] = []
 
     def started(self, run: Run, *, beside: int) -> None:
         self.packs.append(beside)
 
     def epoch(self, run: Run, record: Epoch) -> None: ...
+
+    def resumed(self, run: Run, *, epoch: int, seconds: float, preempted: bool) -> None:
+        self.resumptions.append((run.hash, epoch, seconds, preempted))
 
     def ended(self, run: Run, error: str) -> None: ...
 
@@ -160,14 +176,16 @@ def executed(
     task: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
+    *,
+    checkpoint_s: float = 5.0,
 ) -> tuple[Rows, Ear, list[str]]:
     """All runs as one pack in workers that do ``task``."""
     monkeypatch.setenv("CAL_HOME", str(folder))
     remote: Any = ray.remote(max_retries=0, num_cpus=1)(task)
     monkeypatch.setattr(ray_train, "stream", remote.remote)
     rows, ear = Rows(), Ear()
-    backend = Backend("packed", None, 0.0)
-    failed = execute([tuple(runs)], rows, backend=backend, listener=ear)  # type: ignore[arg-type]
+    backend = Backend("packed", None, 0.0, checkpoint_s=checkpoint_s)
+    failed = execute([tuple(runs)], rows, backend=backend, listeners=[ear])  # type: ignore[arg-type]
     return rows, ear, failed
 
 
@@ -251,6 +269,32 @@ def test_workers_that_are_kept_are_replaced_when_they_die(
     rows, backend = Rows(), Backend("packed", None, 0.0)
     runs = wide(4)
     units = [tuple(runs[:3]), tuple(runs[3:])]
-    failed = execute(units, rows, backend=backend, listener=Ear())  # type: ignore[arg-type]
+    failed = execute(units, rows, backend=backend, listeners=[Ear()])  # type: ignore[arg-type]
     assert not failed
     assert all(float(status) > 0 for status in rows.status.values())
+
+
+def dying_once(jobs: list[Job]) -> Iterator[Any]:
+    """Dies when half of the epochs are told, the first time."""
+    flag = Path(jobs[0].folder).parent / "died"
+    for batch in ray_train.in_worker(jobs, 0.0):
+        yield batch
+        if not flag.exists() and batch[-1][1].epoch > 50:
+            flag.touch()
+            signal.raise_signal(signal.SIGKILL)
+
+
+def test_what_a_dead_worker_costs_is_told_and_kept(
+    cluster: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A checkpoint is due after every fifth of a second: some epochs are trained again."""
+    tree = {"method": "joint", "train": {"epochs": 100}, "evaluate": {"noise": "none"}}
+    runs = [Run("run0", "hw20", 0, parse(tree), ("joint",))]
+    rows, ear, failed = executed(runs, dying_once, monkeypatch, tmp_path, checkpoint_s=0.2)
+    assert not failed
+    ((key, epoch, seconds, preempted),) = ear.resumptions
+    assert (key, preempted) == ("run0", False)
+    assert 0 <= epoch <= 100
+    assert seconds >= 0
+    assert rows.marks["run0"]["cal.resumed"] == "1"
+    assert float(rows.marks["run0"]["cal.lost_s"]) == pytest.approx(seconds, abs=0.001)
