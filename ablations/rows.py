@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ablations.conditions import KINDS, by_condition, order
+from cal.interruptions import Interruptions, interruptions
 
 if TYPE_CHECKING:
     from ablations.plan import Plan
@@ -47,6 +48,7 @@ class Row:
     run_id: str = ""
     git: str = ""
     data: str = ""
+    interruptions: Interruptions = Interruptions()
 
 
 def rows_of(plan: "Plan", entries: Iterable["Entry"]) -> list[Row]:
@@ -71,6 +73,7 @@ def _row(regime: str, arm: str, seed: int, key: str, entry: "Entry | None") -> R
         run_id=entry.run_id,
         git=entry.tags.get("cal.git", ""),
         data=entry.tags.get("cal.data", ""),
+        interruptions=interruptions(entry.tags),
     )
 
 

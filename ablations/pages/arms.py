@@ -214,3 +214,24 @@ def timings(summary: Tree) -> Table | None:
         rows.append(row)
     titles = [t for name in names for t in (f"{name}, ms a step", "s a run")]
     return table("timings", "Time of each arm", [*left("arm"), *right(*titles)], rows)
+
+
+def interruptions(summary: Tree) -> Table | None:
+    """How often runs of each arm were interrupted, and what was trained again; None if never."""
+    rows: list[list[Cell]] = []
+    for name in summary["regime_order"]:
+        found = find(summary, "provenance", "interruptions", name) or {}
+        rows += [[Cell(name)]] if found else []
+        for arm, entry in found.items():
+            counts = [str(entry[key]) for key in ("runs", "resumed", "preempted")]
+            rows.append([Cell(arm), *map(Cell, counts), Cell(f"{entry['lost_s']:.1f}")])
+    titles = ("runs interrupted", "times resumed", "of these preempted", "trained again, s")
+    return table(
+        "interruptions",
+        "Interruptions of each arm",
+        [*left("arm"), *right(*titles)],
+        rows,
+        note="Preempted: the node was lost, which is no failure. Seconds of training done again, "
+        "each run's share of its pack, at least: an earlier driver's last seconds are not known. "
+        "Results are the same as without.",
+    )

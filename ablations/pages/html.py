@@ -59,6 +59,7 @@ def tables(summary: Tree) -> dict[str, Table | None]:
         "share": arms.failed_share(summary),
         "failed": arms.failed(summary),
         "timings": arms.timings(summary),
+        "interruptions": arms.interruptions(summary),
         "tuned": studies.tuned(summary),
         "budgets": studies.budgets(summary),
         "best": studies.best(summary),
@@ -92,5 +93,5 @@ def _sequential(summary: Tree) -> str:
 
 
 def _provenance(tree: Tree) -> list[tuple[str, str]]:
-    words = {"wall_s": "wall time, s"}
-    return [(words.get(key, key), flat(v)) for key, v in tree.items() if key != "timings"]
+    words, tables = {"wall_s": "wall time, s"}, ("timings", "interruptions")
+    return [(words.get(key, key), flat(v)) for key, v in tree.items() if key not in tables]

@@ -67,3 +67,21 @@ def timings(evidence: Evidence) -> Tree:
         }
         for regime in evidence.plan.regimes
     }
+
+
+def interrupted(evidence: Evidence) -> Tree:
+    """Regime -> arm -> how often its runs were interrupted and the seconds of training that were
+    done again; only arms that were. A run that arms share counts in each.
+    """
+    found: Tree = {}
+    for regime in evidence.plan.regimes:
+        for arm in evidence.plan.arms:
+            runs = [row.interruptions for row in evidence.cell(regime, arm.name)]
+            if any(run.resumed for run in runs):
+                found.setdefault(regime, {})[arm.name] = {
+                    "runs": sum(run.resumed > 0 for run in runs),
+                    "resumed": sum(run.resumed for run in runs),
+                    "preempted": sum(run.preempted for run in runs),
+                    "lost_s": sum(run.lost_s for run in runs),
+                }
+    return found

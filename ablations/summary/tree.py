@@ -7,7 +7,7 @@ from ablations import published, wording
 from ablations.conditions import CONDITIONS, metric
 from ablations.rows import Row
 from ablations.summary.contrasts import contrast, lines
-from ablations.summary.counts import broken, counts, intervals, timings
+from ablations.summary.counts import broken, counts, interrupted, intervals, timings
 from ablations.summary.effects import brief, effects, judged, verdict_of
 from ablations.summary.evidence import Evidence, questions
 from ablations.summary.factorial import factorial
@@ -89,7 +89,11 @@ def analyse(
         "failed": broken(plan, rows, ("FAILED",)),
         "unfinished": broken(plan, rows, ("RUNNING", "MISSING")),
         "intervals": intervals(regimes),
-        "provenance": {**(provenance or {}), "timings": timings(evidence)},
+        "provenance": {
+            **(provenance or {}),
+            "timings": timings(evidence),
+            "interruptions": interrupted(evidence),
+        },
     }
     return told(tree), table
 

@@ -1,6 +1,6 @@
 """A store that goes away in the middle of a study, at every call there is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,12 +43,11 @@ class Away:
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[None]:
+def at_once(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """Nobody waits between two looks."""
     monkeypatch.setattr(tracking_spool, "RETRY_S", 0.0)
     monkeypatch.setattr(tracking_write, "SETTLE_S", 0.0)
     monkeypatch.setenv("CAL_HOME", str(home))
-    yield
 
 
 def away(ledger: "Ledger", first: int, last: float, *, after: bool = False) -> Away:
@@ -73,13 +72,12 @@ def trained(ledger: "Ledger", note: Callable[[str], None] = print) -> Spool:
 
 def content(ledger: "Ledger") -> dict[str, Any]:
     """All that the store has of the seed rows, their points and models too."""
-    found: dict[str, Any] = {}
+    found: dict[Any, Any] = {}
+    history = ledger.client.get_metric_history
     for run in ledger.seed_runs(ledger.ids["hw20"]).values():
         tags = {k: v for k, v in run.data.tags.items() if v and k.startswith("cal.")}
         points = {
-            name: [
-                (p.step, p.value) for p in ledger.client.get_metric_history(run.info.run_id, name)
-            ]
+            name: [(p.step, p.value) for p in history(run.info.run_id, name)]
             for name in run.data.metrics
         }
         query = f"source_run_id = '{run.info.run_id}'"

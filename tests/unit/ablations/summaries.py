@@ -308,12 +308,17 @@ def full_summary() -> Tree:
         "unfinished": [],
         "intervals": {"count": 16, "excluding_0": 12},
         "provenance": {"date": "today", "command": "make", "git": "abc1234", "versions": {}}
-        | {"timings": {name: {arm: timing() for arm in ARMS} for name in REGIMES}},
+        | {"timings": {name: {arm: timing() for arm in ARMS} for name in REGIMES}}
+        | {"interruptions": {"sound": {"cal": interruption()}}},
     }
 
 
 def timing() -> Tree:
     return {"step_ms": sample(3.0), "train_s": sample(5.0)}
+
+
+def interruption() -> Tree:
+    return {"runs": 2, "resumed": 3, "preempted": 1, "lost_s": 4.56}
 
 
 def full_curves() -> dict[tuple[str, str], dict[str, list[tuple[int, float]]]]:
