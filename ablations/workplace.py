@@ -5,16 +5,18 @@ for whatever comes (tuning rounds, the study, blocks of more seeds).
 import argparse
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 from ablations import estimate, preflight
 from ablations.plan import Plan
-from cal import cli, units
+from cal import cli, eventlog, units
 from cal.adapters import ray_backend as backends
 from cal.adapters import ray_cluster
 from cal.adapters import ray_sizing as sizing
 from cal.adapters.ray_backend import Backend
-from cal.adapters.ray_execute import execute
+from cal.adapters.ray_execute import Listener, execute
+from cal.adapters.ray_metrics import Counters
 from cal.footprint import Size
 from cal.progress import Progress
 from cal.runs import Run
@@ -62,12 +64,21 @@ class Workplace:
     def train(self, runs: Sequence[Run], ledger: "Ledger", *, done: int) -> None:
         """Execute what the ledger lacks, once the preflight passed; ``done`` runs are there."""
         backend = self.open(runs)
+        ray_cluster.check_files(ledger.uri, ledger.files)
         self._look_at_preflight()
         places = backends.places(backend)
-        with Progress(runs, done=done, places=places) as progress:
+        with ExitStack() as shown:
+            listeners: list[Listener] = []
+            if eventlog.wanted():
+                listeners.append(eventlog.EventLog(self.plan.study))
+            else:
+                progress = Progress(runs, done=done, places=places)
+                listeners.append(shown.enter_context(progress))
+            if not ray_cluster.ours():
+                listeners.append(Counters(self.plan.study))
             for part in units.distinct(runs):
                 work = self._packs(part, backend, places)
-                execute(work, ledger, backend=backend, listeners=[progress])
+                execute(work, ledger, backend=backend, listeners=listeners)
 
     def each(self, function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
         """``map`` by the cluster if it was opened, which begins at once, else here."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
+from cal import eventlog
 from cal.config import ConfigError
 
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -128,8 +129,9 @@ def _failed(error: Exception) -> int:
 
 
 def say(text: str) -> None:
-    """Progress, on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """Progress, on standard error; an event of the structured log where that is asked for."""
+    shown = eventlog.entry("note", message=text) if eventlog.wanted() else text
+    print(shown, file=sys.stderr, flush=True)
 
 
 def interruptible() -> None:

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cal.cli import StoppedError, interruptible
+from cal.cli import StoppedError, hidden, interruptible
 from cal.config import ConfigError
 from cal.home import checkpoints, in_job, local_home
 
@@ -64,6 +64,9 @@ def connect(*, cpus: int | None = None) -> str:
     if ours():
         return f"Ray on this machine with {slots():.0f} CPUs"
     nodes = sum(node["Alive"] for node in ray.nodes())
+    faults = unshared(nodes)
+    if faults:
+        raise ConfigError("\n".join(faults))
     where = f"Ray cluster with {slots():.0f} CPUs on {nodes} node(s)"
     return "\n".join([where, *beware(nodes, checkpoints())])
 
@@ -102,6 +105,39 @@ def room(*, workers: int, gpus: float, field: str) -> list[str]:
             )
         lines.append(f"waiting for {needed:g} {resource}s: the cluster has {have:g} now")
     return lines
+
+
+def unshared(nodes: int) -> list[str]:
+    """What was given and cannot be right on a cluster: a place that vanishes with a job's folder,
+    or that only one of several nodes has. What was left out is at home; ``beware`` warns of it.
+    """
+    uri, place = (os.environ.get(n, "") for n in ("MLFLOW_TRACKING_URI", "CAL_HOME"))
+    file = uri.partition(":///")[2] if uri.startswith("sqlite:") else ""
+    server = "give the address of an MLflow server (http://...), or unset it"
+    shared = "give storage that all nodes have: a shared folder by its path, or s3://BUCKET/FOLDER"
+    faults = []
+    if in_job() and file and not file.startswith("/"):
+        faults.append(f"MLFLOW_TRACKING_URI: given {uri}; vanishes with the job's folder; {server}")
+    elif file and nodes > 1:
+        faults.append(f"MLFLOW_TRACKING_URI: given {uri}; a file of one of {nodes} nodes; {server}")
+    if in_job() and place and "://" not in place and place[0] not in "/~":
+        faults.append(f"CAL_HOME: given {place}; vanishes with the job's folder; {shared}")
+    elif place.startswith("file:") and nodes > 1:
+        faults.append(f"CAL_HOME: given {place}; a folder of one of {nodes} nodes; {shared}")
+    return faults
+
+
+def check_files(uri: str, place: str) -> None:
+    """Raises ``ConfigError`` where an MLflow server at ``uri`` leaves files to its clients, at a
+    ``place`` that only one of several nodes has.
+    """
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    local = place.startswith(("/", "file:", "./"))
+    if uri.startswith("http") and local and nodes > 1:
+        raise ConfigError(
+            f"MLFLOW_TRACKING_URI: given {hidden(uri)}; its artifact root is {place}, a folder of "
+            f"one of {nodes} nodes; start the server with --artifacts-destination s3://BUCKET/FOLDER"
+        )
 
 
 def beware(nodes: int, folder: str) -> list[str]:

@@ -11,6 +11,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -101,16 +102,19 @@ class Lease:
         self._stop = threading.Event()
         self._mutex = threading.Lock()
 
-    def take(self, *, lock: AbstractContextManager[None] | None = None) -> None:
-        """Become the holder. Raises ``LeaseHeld`` while another living driver is."""
+    def take(
+        self,
+        *,
+        lock: AbstractContextManager[None] | None = None,
+        waiting: Callable[[str], None] | None = None,
+    ) -> None:
+        """Become the holder. Raises ``LeaseHeld`` while another living driver is.
+
+        Of a driver on another machine only its renewals show that it lives: unless one comes within
+        the time of a lease it is taken to be dead. ``waiting`` is told before that.
+        """
         with lock or nullcontext():
-            before = self._read()
-            now = time.time()
-            if before and before.expires > now and not before.dead():
-                raise LeaseHeld(
-                    f"study: given {self.study}; another driver is at work on it: {before}; "
-                    "wait for it or stop it"
-                )
+            before = self._quiet(waiting)
             generation = before.generation + 1 if before else 1
             self.holder = replace(self.holder, generation=generation)
             self._write()
@@ -118,6 +122,33 @@ class Lease:
                 time.sleep(SETTLE_S)
             self._look()
         threading.Thread(target=self._renew, name="lease", daemon=True).start()
+
+    def _quiet(self, waiting: Callable[[str], None] | None) -> Holder | None:
+        """The holder before, once it is known to be gone."""
+        before = self._read()
+        if before is None or before.expires == 0.0 or before.dead():
+            return before
+        there = before.machine != _machine()
+        if there and waiting is not None:
+            waiting(f"another driver had this study: {before}; is it alive?")
+        # It renews every third of its lease; a clock that jumped may call a living one late.
+        patience = self.ttl_s if before.expires > time.time() else self.ttl_s / 2
+        alive = self._renewed(before, patience) if there else before.expires > time.time()
+        if alive:
+            raise LeaseHeld(
+                f"study: given {self.study}; another driver is at work on it: {before}; "
+                "wait for it or stop it"
+            )
+        return before
+
+    def _renewed(self, before: Holder, patience: float) -> bool:
+        """Whether somebody writes the lease within ``patience`` seconds by this machine's clock."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            time.sleep(self.ttl_s / 60)
+            if self._read() != before:
+                return True
+        return False
 
     def check(self) -> None:
         """Raise ``LeaseLost`` unless this driver is the holder; a look is good for 1 s."""

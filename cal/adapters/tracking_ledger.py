@@ -51,6 +51,7 @@ class Ledger(Variants):
     ) -> None:
         super().__init__(client, uri)
         self.location, self.progress = location, progress
+        self.files = ""  # where the study's files are, once it was begun
 
     @classmethod
     def open(cls, uri: str, *, artifacts: str, progress: Progress | None = None) -> Self:
@@ -88,6 +89,7 @@ class Ledger(Variants):
         self.study, self.git = study, _git()
         with told(self.uri):
             own = experiment(self.client, study, location=self.location)
+        self.files = own.artifact_location
         if lease and self.lease is None:
             self._take_lease(own.experiment_id)
         with self.writing():
@@ -136,7 +138,8 @@ class Ledger(Variants):
     def _take_lease(self, experiment_id: str) -> None:
         slot = ExperimentTag(self.client, self.uri, experiment_id, "cal.lease")
         lease = Lease(slot, self.study)
-        lease.take(lock=locked(self.uri, "lease") if sqlite_file(self.uri) else None)
+        lock = locked(self.uri, "lease") if sqlite_file(self.uri) else None
+        lease.take(lock=lock, waiting=self.progress)
         self.lease = lease
 
     def _describe(self, found: Experiment, tags: Mapping[str, str]) -> None:

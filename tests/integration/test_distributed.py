@@ -214,6 +214,71 @@ def test_several_nodes_without_shared_storage_are_warned_of() -> None:
     assert "a lost node repeats its unfinished runs; set CAL_HOME" in line
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "nodes", "said"),
+    [
+        (
+            "MLFLOW_TRACKING_URI",
+            "sqlite:///mlflow.db",
+            1,
+            "vanishes with the job's folder; give the",
+        ),
+        (
+            "MLFLOW_TRACKING_URI",
+            "sqlite:////lab/mlflow.db",
+            2,
+            "a file of one of 2 nodes; give the",
+        ),
+        ("CAL_HOME", "lab", 1, "vanishes with the job's folder; give storage that all nodes have"),
+        ("CAL_HOME", "file:///lab", 2, "a folder of one of 2 nodes; give storage that all nodes"),
+    ],
+)
+def test_a_place_that_cannot_be_right_on_a_cluster_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, given: str, nodes: int, said: str
+) -> None:
+    """Each in one line that names it and has the cure; without it nothing is said."""
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+    for other in ("MLFLOW_TRACKING_URI", "CAL_HOME"):
+        monkeypatch.delenv(other, raising=False)
+    assert ray_cluster.unshared(nodes) == []
+    monkeypatch.setenv(name, given)
+    (line,) = ray_cluster.unshared(nodes)
+    assert line.startswith(f"{name}: given {given}; {said}")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "nodes"),
+    [
+        ("MLFLOW_TRACKING_URI", "sqlite:////lab/mlflow.db", 1),
+        ("MLFLOW_TRACKING_URI", "http://mlflow:5000", 8),
+        ("MLFLOW_TRACKING_URI", "postgresql+psycopg2://lab@db/lab", 8),
+        ("CAL_HOME", "/shared/lab", 8),
+        ("CAL_HOME", "s3://bucket/lab", 8),
+        ("CAL_HOME", "file:///lab", 1),
+    ],
+)
+def test_places_that_all_nodes_have_are_taken(
+    monkeypatch: pytest.MonkeyPatch, name: str, given: str, nodes: int
+) -> None:
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv(name, given)
+    assert ray_cluster.unshared(nodes) == []
+
+
+def test_a_server_that_leaves_files_to_its_clients_is_refused_on_several_nodes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = "http://lab:secret@mlflow:5000"
+    monkeypatch.setattr(ray_cluster.ray, "nodes", lambda: [{"Alive": True}] * 2)
+    with pytest.raises(ConfigError, match="--artifacts-destination s3://BUCKET/FOLDER") as caught:
+        ray_cluster.check_files(server, "/mlruns/1")
+    assert "secret" not in str(caught.value)
+    ray_cluster.check_files(server, "mlflow-artifacts:/1")
+    ray_cluster.check_files(server, "s3://bucket/1")
+    ray_cluster.check_files("sqlite:////lab/mlflow.db", "/lab/artifacts")
+
+
 def test_ray_train_gives_the_records_of_the_plain_trainer(cluster: None, tmp_path: Path) -> None:
     config = small()
     plain = [record for _, record in resumable([Job(config, "plain", str(tmp_path))])]

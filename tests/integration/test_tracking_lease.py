@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -133,14 +134,46 @@ def test_a_dead_holder_of_this_machine_is_replaced_at_once(slot: Memory, how: st
     lease.release()
 
 
-def test_a_holder_of_another_machine_is_never_called_dead(slot: Memory) -> None:
-    """Its process id says nothing here; containers with one host name differ by name space."""
-    there = replace(me(), machine="elsewhere", pid=2**22 - 1, expires=time.time() + 60)
-    slot.put(there)
+def elsewhere(**given: float) -> Holder:
+    """A driver on another machine: its process id says nothing here."""
+    return replace(me(), machine="elsewhere", pid=2**22 - 1, **given)
+
+
+def test_a_holder_of_another_machine_is_dead_once_it_renews_no_more(slot: Memory) -> None:
+    """Containers with one host name differ by name space."""
+    heard: list[str] = []
+    slot.put(elsewhere(expires=time.time() + 60, generation=2))
+    lease = Lease(slot, "s", ttl_s=0.3)
+    begun = time.monotonic()
+    lease.take(waiting=heard.append)
+    assert time.monotonic() - begun >= 0.3
+    assert lease.holder.generation == 3
+    assert len(heard) == 1
+    assert heard[0].endswith("is it alive?")
+    lease.release()
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_whatever_the_clocks_say_a_holder_that_renews_is_alive(slot: Memory, hours: int) -> None:
+    """One of the two clocks has jumped."""
+    there = Lease(slot, "s", ttl_s=0.3)
+    there.holder = elsewhere()
+
+    def renewed() -> None:
+        for beat in range(20):
+            slot.put(replace(there.holder, expires=time.time() + 3600 * hours + beat))
+            time.sleep(0.1)
+
+    beating = threading.Thread(target=renewed)
+    beating.start()
     with pytest.raises(LeaseHeld):
-        Lease(slot, "s").take()
-    slot.put(replace(there, expires=time.time() - 1))
-    Lease(slot, "s").take()
+        Lease(slot, "s", ttl_s=1.5).take()
+    beating.join()
+
+
+def test_what_was_released_elsewhere_is_free_at_once(slot: Memory) -> None:
+    slot.put(elsewhere(expires=0.0))
+    Lease(slot, "s", ttl_s=600).take()
 
 
 DRIVER = """
