@@ -1,18 +1,20 @@
 """Nodes of a Ray cluster on this machine, each as if it were a machine of its own.
 
-The head's job server and dashboard listen on loopback only. Ray's other ports listen on all
-interfaces whatever it is told, so every cluster asks for a token.
+Each has an address of its own in 127.0.0.0/8, an own temporary folder, and ``own_node`` in its
+PYTHONPATH: Ray would take agents, logs and drivers of one node for those of another. Job server and
+dashboard listen on loopback only; Ray's other ports listen on all interfaces whatever it is told,
+so every cluster asks for a token.
 """
 
 import json
+import os
 import secrets
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cluster import calls
 from cluster.lab.processes import HOST, Service, environment, free_ports, secret_file
 
 RAY = (sys.executable, "-m", "ray.scripts.scripts")
@@ -42,14 +44,15 @@ def head(
     """
     folder.mkdir(parents=True, exist_ok=True)
     port, dashboard, agent, clients = free_ports(4)
+    host = own_host()
     token = secret_file(folder / "token", secrets.token_hex(32))
     client = {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
-        "RAY_ADDRESS": f"{HOST}:{port}",
+        "RAY_ADDRESS": f"{host}:{port}",
         "RAY_API_SERVER_ADDRESS": f"http://{HOST}:{dashboard}",
     }
-    words = [*_start(folder, cpus=cpus, resources=resources, agent=agent), "--head"]
+    words = [*_start(folder, host, cpus=cpus, resources=resources, agent=agent), "--head"]
     words += [f"--port={port}", f"--ray-client-server-port={clients}"]
     words += [f"--dashboard-host={HOST}", f"--dashboard-port={dashboard}"]
     if redis:  # Ray knows no other way, and hands it to its own processes so: see SECURITY.md
@@ -60,7 +63,7 @@ def head(
         env={**_environment(folder, token), **(redis.client if redis else {}), **(env or {})},
         folder=folder,
         address=client["RAY_API_SERVER_ADDRESS"],
-        ready=lambda _: _job_server(client["RAY_API_SERVER_ADDRESS"], token),
+        ready=_job_server,
         client=client,
         stale=[folder / "r" / "ray_current_cluster"],  # "already running", by the nodes that wait
     )
@@ -84,7 +87,8 @@ def node(
     folder.mkdir(parents=True, exist_ok=True)
     (agent,) = free_ports(1)
     token = Path(head.client["RAY_AUTH_TOKEN_PATH"])
-    words = _start(folder, cpus=cpus, resources={name: 1.0, **(resources or {})}, agent=agent)
+    own = {name: 1.0, **(resources or {})}
+    words = _start(folder, own_host(), cpus=cpus, resources=own, agent=agent)
     tags = {LABEL: name, **(labels or {})}
     words += [f"--labels={','.join(f'{key}={value}' for key, value in tags.items())}"]
     address = head.client["RAY_ADDRESS"]
@@ -122,35 +126,34 @@ def _since(head: Service, name: str, begun: float) -> bool:
     return one is not None and float(one["start_time_ms"] or 0) / 1000 >= begun
 
 
-def ask(head: Service, path: str) -> dict[str, Any]:
+def ask(head: Service, path: str) -> Any:
     """What the dashboard answers to a GET, with the token. Raises ``OSError``."""
-    found: dict[str, Any] = json.loads(
-        _get(head.address + path, Path(head.client["RAY_AUTH_TOKEN_PATH"]))
-    )
-    return found
+    return calls.ask(head.address + path, headers=calls.bearer(calls.ray_token(head.client) or ""))
 
 
-def _job_server(address: str, token: Path) -> bool:
+def _job_server(head: Service) -> bool:
     try:
-        _get(f"{address}/api/jobs/", token)
+        ask(head, "/api/jobs/")
     except OSError:
         return False
     return True
 
 
-def _get(url: str, token: Path) -> bytes:
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token.read_text()}"})
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        content: bytes = answer.read()
-    return content
+def own_host() -> str:
+    """An address of loopback that no other node has."""
+    return f"127.{1 + secrets.randbelow(254)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
 
 
 def _environment(folder: Path, token: Path) -> dict[str, str]:
-    return environment(folder, **COMMON, RAY_AUTH_TOKEN_PATH=str(token))
+    place = str(Path(__file__).parent / "own_node")
+    inherited = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join((place, inherited) if inherited else (place,))
+    return environment(folder, **COMMON, RAY_AUTH_TOKEN_PATH=str(token), PYTHONPATH=path)
 
 
 def _start(
     folder: Path,
+    host: str,
     *,
     cpus: int,
     agent: int,
@@ -159,7 +162,7 @@ def _start(
     """``ray start`` that stays, with ports of workers chosen by the system: ranges would clash."""
     words = [*RAY, "start", "--block", "--disable-usage-stats", f"--num-cpus={cpus}"]
     words += [f"--temp-dir={folder / 'r'}", f"--object-store-memory={STORE_BYTES}"]
-    words += ["--min-worker-port=0", "--max-worker-port=0"]
+    words += [f"--node-ip-address={host}", "--min-worker-port=0", "--max-worker-port=0"]
     words += [f"--dashboard-agent-listen-port={agent}"]
     words += [f"--resources={json.dumps(dict(resources))}"] if resources else []
     return words

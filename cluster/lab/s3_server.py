@@ -33,8 +33,7 @@ def s3_server(folder: Path) -> Service:
 
 
 def bucket(server: Service, name: str) -> str:
-    """Make a bucket -> its URI as ``CAL_HOME`` has it: with the server, for Arrow."""
+    """Make a bucket -> its URI, for clients that have the environment ``server.client``."""
     request = urllib.request.Request(f"{server.address}/{name}", method="PUT")
     urllib.request.urlopen(request, timeout=10).close()
-    host = server.address.removeprefix("http://")
-    return f"s3://{name}?endpoint_override={host}&scheme=http&region={REGION}"
+    return f"s3://{name}"
