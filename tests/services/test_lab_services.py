@@ -1,0 +1,97 @@
+"""PostgreSQL, Redis and a head that keeps its state in Redis: what needs Debian's packages."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from cal.config import ConfigError
+from cluster.lab import databases
+from cluster.lab.databases import missing, postgres, redis
+from cluster.lab.processes import Service, scratch
+from cluster.lab.ray_nodes import head, living, node
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Reachable by the user that a root's PostgreSQL runs as."""
+    with scratch() as it:
+        it.chmod(0o755)
+        yield it
+
+
+def test_the_packages_are_here() -> None:
+    """Fails with their names where they are missing: apt-get install them."""
+    assert missing() == []
+
+
+def query(server: Service, name: str, sql: str, *, user: str = "cal") -> list[tuple[object, ...]]:
+    uri = server.client[f"{name.upper()}_URI"].replace("+psycopg2", "")
+    connection = psycopg2.connect(uri.replace("//cal:", f"//{user}:"))
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.commit()
+        connection.close()
+
+
+def test_postgres_keeps_what_was_committed_over_a_kill(folder: Path) -> None:
+    with postgres(folder / "pg", databases=("mlflow", "accounts")) as server:
+        query(server, "mlflow", "CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
+        assert len(server.members()) > 1  # its helpers, which have sessions of their own
+        server.kill()
+        assert server.members() == set()
+        server.start()
+        assert query(server, "mlflow", "SELECT n FROM kept") == [(7,)]
+        assert query(server, "accounts", "SELECT 1") == [(1,)]
+    assert server.members() == set()
+
+
+def test_postgres_asks_for_the_password(folder: Path) -> None:
+    with postgres(folder / "pg") as server:
+        uri = server.client["MLFLOW_URI"].replace("+psycopg2", "")
+        wrong = uri.replace(uri.split(":")[2].split("@")[0], "wrong")
+        with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+            psycopg2.connect(wrong)
+
+
+def test_redis_asks_for_the_password(folder: Path) -> None:
+    with redis(folder / "redis") as server:
+        host, _, port = server.address.partition(":")
+        with socket.create_connection((host, int(port)), timeout=5) as line:
+            line.sendall(b"PING\r\n")
+            assert line.recv(64).startswith(b"-NOAUTH")
+            line.sendall(f"AUTH {server.client['REDIS_PASSWORD']}\r\nPING\r\n".encode())
+            assert line.recv(64).startswith(b"+OK")
+    assert server.members() == set()
+
+
+def test_a_head_on_redis_finds_its_nodes_again(folder: Path) -> None:
+    with (
+        redis(folder / "redis") as store,
+        head(folder / "h", redis=store) as top,
+        node(top, folder / "a", name="a", cpus=1) as one,
+    ):
+        before = living(top)["a"]
+        top.kill()
+        assert one.alive
+        top.start()
+        assert living(top)["a"] == before
+
+
+@pytest.mark.parametrize(
+    ("make", "package"), [(postgres, "postgresql"), (redis, "redis-server")], ids=["pg", "redis"]
+)
+def test_a_missing_package_is_one_line(
+    make: object, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(databases, "DEBIAN", tmp_path)
+    assert package in missing()
+    assert callable(make)
+    with pytest.raises(ConfigError, match=rf"^\w+: given none; [^\n]* {package}$"):
+        make(tmp_path / "x")
