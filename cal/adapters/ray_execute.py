@@ -11,7 +11,7 @@ from cal import home
 from cal.adapters.ray_pool import Note, Pool, Resumed
 from cal.adapters.tracking import Seed
 from cal.adapters.tracking_data import data_of
-from cal.adapters.tracking_spool import PATIENCE_S, Spool
+from cal.adapters.tracking_spool import Spool, waits
 from cal.interruptions import interruptions
 from cal.records import Epoch, Failure, Record
 from cal.running import Job
@@ -58,13 +58,14 @@ def execute(
     *,
     backend: "Backend",
     listeners: Sequence[Listener],
-    patience: float = PATIENCE_S,
 ) -> list[str]:
     """Run them all; the hashes of those that failed. Ctrl-C ends the workers and is passed on.
 
-    A ledger that goes away does not stop the runs; once all ended it has ``patience`` seconds to
-    come back. Raises ``LedgerError`` then: what it lacks is kept for the next driver.
+    A ledger that goes away does not stop the runs; once all ended it has ``CAL_LEDGER_WAIT_S``
+    seconds (300) to come back. Raises ``LedgerError`` then: what it lacks is kept for the next
+    driver.
     """
+    waits()  # a bad value is told before the work, not after it
 
     def note(line: str) -> None:
         for listener in listeners:
@@ -88,7 +89,7 @@ def execute(
                     _take(study.runs[event.key], event.record, study)
     finally:
         pool.close()
-    spool.settle(patience=patience)
+    spool.settle()
     return study.failed
 
 

@@ -4,6 +4,8 @@ The end of a run is also kept as a file, so that a driver that dies meanwhile le
 next. A row is written by its hash and with the times of its first try, so nothing is doubled.
 """
 
+import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -11,13 +13,15 @@ from typing import TYPE_CHECKING
 from cal.adapters import tracking_kept
 from cal.adapters.tracking_kept import Row
 from cal.adapters.tracking_rows import LeaseLost, LedgerError, Seed
+from cal.config import ConfigError
 from cal.records import Epoch, Failure, Result
 
 if TYPE_CHECKING:
     from cal.adapters.tracking_ledger import Ledger
 
 RETRY_S = 5.0  # between looks at a store that is away
-PATIENCE_S = 300.0  # for it to come back once all runs ended
+PATIENCE = "CAL_LEDGER_WAIT_S"  # seconds for it to come back once all runs ended
+PATIENCE_S = 300.0
 
 
 class Spool:
@@ -70,10 +74,11 @@ class Spool:
         row = self._rows[hash]
         return self.ledger.reached(row.id) if row.id else 0
 
-    def settle(self, *, patience: float = PATIENCE_S) -> None:
-        """Wait until the ledger has every end. Raises ``LedgerError`` after ``patience`` seconds:
-        what it lacks is in ``folder``, and the next driver writes it.
+    def settle(self) -> None:
+        """Wait until the ledger has every end. Raises ``LedgerError`` once patience is at its end:
+        what the ledger lacks is in ``folder``, and the next driver writes it.
         """
+        patience = waits()
         begun = time.monotonic()
         while (left := [row for row in self._rows.values() if row.ended]) or self._away:
             if self._away is not None and time.monotonic() - begun > patience:
@@ -141,6 +146,18 @@ class Spool:
     def _told(self, count: int) -> str:
         ends = f"{count} ended runs are" if count else "runs that end are"
         return f"{ends} kept in {self.folder} and written when it answers"
+
+
+def waits() -> float:
+    """Seconds that ``settle`` is patient for. Raises ``ConfigError``."""
+    given = os.environ.get(PATIENCE) or str(PATIENCE_S)
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise ConfigError(f"{PATIENCE}: given {given!r}; allowed: seconds, 0 or more")
+    return seconds
 
 
 def bring(row: Row, ledger: "Ledger", folder: str) -> None:

@@ -10,6 +10,7 @@ from mlflow.exceptions import MlflowException
 from cal.adapters import tracking_spool, tracking_write
 from cal.adapters.tracking import LeaseLost, LedgerError
 from cal.adapters.tracking_spool import Spool
+from cal.config import ConfigError
 from cal.home import spool as spool_of
 from cal.records import Failure
 from tests.integration.ledgers import epochs, opened, result, seed
@@ -119,13 +120,14 @@ def test_an_outage_at_any_call_loses_and_doubles_nothing(
 
 
 def test_an_outage_longer_than_the_study_is_written_by_the_next_driver(
-    home: Path, undisturbed: tuple[int, Any]
+    home: Path, undisturbed: tuple[int, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("CAL_LEDGER_WAIT_S", "0")
     with opened(home) as ledger:
         client, heard = away(ledger, 5, 10**9), list[str]()
         spool = trained(ledger, heard.append)
         with pytest.raises(LedgerError, match="2 ended runs are kept in .*spool/s") as caught:
-            spool.settle(patience=0.0)
+            spool.settle()
         assert "\n" not in str(caught.value)
         ledger.client = client.client
     assert len(heard) == 1
@@ -164,3 +166,12 @@ def test_where_no_file_can_be_written_the_end_is_held_in_memory(
         ledger.client = client.client
         assert content(ledger) == undisturbed[1]
     assert any("held in memory alone" in line for line in heard)
+
+
+@pytest.mark.parametrize("given", ["soon", "-1", "inf", "nan"])
+def test_a_patience_that_is_no_number_of_seconds_is_refused(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAL_LEDGER_WAIT_S", given)
+    with pytest.raises(ConfigError, match=f"^CAL_LEDGER_WAIT_S: given '{given}'; allowed: seconds"):
+        tracking_spool.waits()
