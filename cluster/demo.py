@@ -32,7 +32,7 @@ exit codes: 0 the study survived, 1 it did not, 2 bad input or a package is miss
 """
 ROOT = Path(__file__).resolve().parent.parent
 JOB = "demo"
-SHORT = ("--regimes", "hw20", "train.epochs=8", "train.validate_every=2")
+SHORT: tuple[str, ...] = ("--regimes", "hw20", "train.epochs=8", "train.validate_every=2")
 SHORT += ("cal.contribution.interval=1",)
 MIDDLE = 1  # runs in the ledger when the node is killed: the first pack is there, others train
 DEADLINE_S = 900.0
