@@ -1,7 +1,9 @@
 """Kubernetes' own kinds against its published schemas, and pods inside other kinds as Pods."""
 
+import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
@@ -15,6 +17,12 @@ AMOUNTS = ("requests", "limits", "capacity", "hard")
 
 def problems(manifest: Manifest) -> list[str]:
     """What Kubernetes would refuse of one of its own kinds."""
+    return list(_problems(json.dumps(manifest, sort_keys=True, default=str)))
+
+
+@cache  # the schema is read anew at every call, and files share most of their manifests
+def _problems(text: str) -> list[str]:
+    manifest = json.loads(text)
     try:
         kubernetes_validate.validate(manifest, VERSION, strict=True)
     except kubernetes_validate.ValidationError as error:

@@ -12,7 +12,10 @@ PLACEHOLDER = re.compile(r"REPLACE-ME|192\.0\.2\.\d+|registry\.example\b|\.examp
 
 
 def _one(manifest: Manifest) -> Iterator[str]:
-    schema = structural.schemas().get((manifest.get("apiVersion", ""), manifest.get("kind", "")))
+    if not isinstance(manifest.get("apiVersion"), str):
+        yield "apiVersion: required"
+        return
+    schema = structural.schemas().get((manifest["apiVersion"], str(manifest.get("kind"))))
     if schema is None:
         found = builtin.problems(manifest)
     else:
@@ -25,11 +28,15 @@ def _one(manifest: Manifest) -> Iterator[str]:
 
 
 def problems(text: str) -> list[str]:
-    """What is wrong with a rendered file: of each manifest, and of all together."""
+    """What is wrong with a rendered file."""
     try:
-        manifests = documents(text)
+        return together(documents(text))
     except ValueError as error:
         return [str(error)]
+
+
+def together(manifests: list[Manifest]) -> list[str]:
+    """What is wrong with manifests: with each, and if nothing is, with all of them together."""
     if not manifests:
         return ["given no manifest; allowed: one or more"]
     found = [f"{title(one)} {line}" for one in manifests for line in _one(one)]
