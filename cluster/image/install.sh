@@ -8,6 +8,7 @@
 #   install.sh check            everything imports, nothing is writable, the size is in its budget
 #
 # VARIANT  cuda (the default) or cpu
+# EXTRA    more packages, by names that the lock holds: google-api-python-client for a head on GCP
 # TORCH_SOURCE  cpu: address of an index whose torch wheels carry no CUDA. The lock pins versions
 #               and names no address; the usual index has CUDA wheels alone, so this must be given.
 set -euo pipefail
@@ -49,7 +50,7 @@ PYTHON
 
 packages() {
     local folder=$1 pip=("$PACKAGES/bin/python" -m pip install --no-cache-dir --progress-bar off)
-    local names
+    local names more
     case $VARIANT in
         cuda) ;;
         cpu) [ -n "${TORCH_SOURCE:-}" ] || fail "TORCH_SOURCE: given nothing; allowed: with \
@@ -62,7 +63,8 @@ VARIANT=cpu, the address of an index whose torch wheels carry no CUDA" ;;
     if [ "$VARIANT" = cpu ]; then # first: later they are there already, and no other is fetched
         "${pip[@]}" --no-deps --index-url "$TORCH_SOURCE" torch torchaudio torchvision
     fi
-    "${pip[@]}" setuptools "${names[@]}"
+    read -ra more <<<"${EXTRA:-}"
+    "${pip[@]}" setuptools "${names[@]}" "${more[@]}"
 }
 
 code() {
