@@ -23,7 +23,8 @@ for _ in $(seq 60); do ray status 2>/dev/null | grep -q '/2.0 CPU' && break; sle
 export RAY_ADDRESS=http://127.0.0.1:8265
 for _ in $(seq 60); do ray job list >/dev/null 2>&1 && break; sleep 0.5; done
 ray job submit --entrypoint-num-cpus=1 -- python -m ablations.full --help | grep usage
-RAY_AUTH_TOKEN=wrong-0123456789abcdef01234567 ray job list 2>&1 | grep -i "invalid authentication token"
+export RAY_AUTH_TOKEN=wrong-0123456789abcdef01234567
+ray job list 2>&1 | grep -i "invalid authentication token"
 touch /etc/written || echo "root cannot be written"
 id -u
 """
