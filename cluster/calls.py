@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cal.config import ConfigError
+
 SECONDS = 10.0
 
 
@@ -59,3 +61,39 @@ def ask(
     request = urllib.request.Request(url, data=data, headers=sent, method=method)
     with urllib.request.urlopen(request, timeout=seconds) as answer:
         return json.load(answer)
+
+
+def alive(address: str, token: str | None) -> list[dict[str, Any]]:
+    """What a head of Ray knows of its living nodes, oldest first. Raises ``OSError``."""
+    headers = bearer(token) if token else {}
+    answer = ask(f"{address}/api/v0/nodes?detail=1&limit=1000", headers=headers)
+    listed: list[dict[str, Any]] = answer["data"]["result"]["result"]
+    by_start = sorted(listed, key=lambda one: float(one["start_time_ms"] or 0))
+    return [one for one in by_start if one["state"] == "ALIVE"]
+
+
+def reached(address: str, token: str | None) -> None:
+    """Raises ``ConfigError`` where the job server is silent or does not let us in."""
+    try:
+        ask(f"{address}/api/jobs/", headers=bearer(token) if token else {})
+    except urllib.error.HTTPError as error:
+        raise _refused(address, error.code, given=token is not None) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise ConfigError(
+            f"--address: given {address}; no answer ({reason}); allowed: the job server of a "
+            "running head, http://HOST:8265 (on Kubernetes after kubectl port-forward)"
+        ) from None
+
+
+def _refused(address: str, status: int, *, given: bool) -> ConfigError:
+    if status == 401 or not given:
+        return ConfigError(
+            f"RAY_AUTH_TOKEN_PATH: given none; {address} asks for a token; name the file that "
+            "holds the cluster's"
+        )
+    if status == 403:
+        return ConfigError(
+            f"RAY_AUTH_TOKEN_PATH: given a token that {address} refuses; allowed: the cluster's own"
+        )
+    return ConfigError(f"--address: given {address}; it answers with HTTP status {status}")

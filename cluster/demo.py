@@ -32,8 +32,9 @@ exit codes: 0 the study survived, 1 it did not, 2 bad input or a package is miss
 """
 ROOT = Path(__file__).resolve().parent.parent
 JOB = "demo"
-SHORT: tuple[str, ...] = ("--regimes", "hw20", "train.epochs=8", "train.validate_every=2")
-SHORT += ("cal.contribution.interval=1",)
+CLIENT = ("cli", "packaging", "working_dir", "dashboard_sdk", "sdk", "job_manager", "worker")
+SHORT = ["--regimes", "hw20", "train.epochs=8", "train.validate_every=2"]
+SHORT += ["cal.contribution.interval=1"]
 MIDDLE = 1  # runs in the ledger when the node is killed: the first pack is there, others train
 DEADLINE_S = 900.0
 Say = Callable[[str], None]
@@ -119,11 +120,8 @@ def _follow(client: "subprocess.Popen[str]", say: Say) -> None:
     assert client.stdout is not None
     with client.stdout as lines:
         for line in lines:
-            if line.strip() and not any(f"{module}.py:" in line for module in _CLIENT):
+            if line.strip() and not any(f"{module}.py:" in line for module in CLIENT):
                 say(f"| {line.rstrip()}")
-
-
-_CLIENT = ("cli", "packaging", "working_dir", "dashboard_sdk", "sdk", "job_manager", "worker")
 
 
 def _kill_one(place: Lab, say: Say) -> bool:
@@ -173,7 +171,7 @@ def finished(mlflow: Service) -> int:
 
 
 def _judged(place: Lab, out: Path, *, killed: bool, say: Say) -> int:
-    """The verdict of the demo in words."""
+    """Say how it ended -> the exit code."""
     info = job(place.head) or {"status": "unknown", "driver_exit_code": None}
     say(f"job {info['status']}, exit code of the study {info['driver_exit_code']}")
     code, file = info["driver_exit_code"], out / "summary.json"

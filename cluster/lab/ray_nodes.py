@@ -113,9 +113,7 @@ def living(head: Service) -> dict[str, str]:
 
 def _nodes(head: Service) -> dict[str, Any]:
     """Name -> what the head knows of the newest living node of that name."""
-    listed = ask(head, "/api/v0/nodes?detail=1&limit=1000")["data"]["result"]["result"]
-    by_start = sorted(listed, key=lambda one: float(one["start_time_ms"] or 0))
-    alive = [one for one in by_start if one["state"] == "ALIVE"]
+    alive = calls.alive(head.address, calls.ray_token(head.client))
     names = ("head" if one["is_head_node"] else one["labels"].get(LABEL, "") for one in alive)
     return dict(zip(names, alive, strict=True))
 

@@ -12,6 +12,7 @@ from cluster.lab.processes import Service, scratch
 from cluster.lab.ray_nodes import head, node
 from cluster.lab.s3_server import bucket, s3_server
 
+QUIET = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}  # two lines for each run
 Say = Callable[[str], None]
 
 
@@ -70,7 +71,7 @@ def lab(
             artifacts=f"{uri}/artifacts",
             env=storage.client,
         )
-        env = {**storage.client, **tracking.client, "CAL_HOME": f"{uri}/home"}
+        env = {**storage.client, **tracking.client, "CAL_HOME": f"{uri}/home", **QUIET}
         top = head(folder / "head", cpus=0, env=env, redis=state)
         _all_up(stack, [tracking, top])
         say(f"MLflow {tracking.address}; head {top.address}")

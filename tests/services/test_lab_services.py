@@ -1,7 +1,9 @@
 """PostgreSQL, Redis and a head that keeps its state in Redis: what needs Debian's packages."""
 
 import socket
-from collections.abc import Iterator
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
@@ -10,8 +12,8 @@ import pytest
 from cal.config import ConfigError
 from cluster.lab import databases
 from cluster.lab.databases import missing, postgres, redis
-from cluster.lab.processes import Service, scratch
-from cluster.lab.ray_nodes import head, living, node
+from cluster.lab.processes import Service, environment, scratch
+from cluster.lab.ray_nodes import RAY, head, living, node
 
 
 @pytest.fixture
@@ -81,6 +83,50 @@ def test_a_head_on_redis_finds_its_nodes_again(folder: Path) -> None:
         assert one.alive
         top.start()
         assert living(top)["a"] == before
+
+
+DRIVER = """
+import pathlib, ray, sys, time
+ray.init(log_to_driver=False)
+file = pathlib.Path(sys.argv[1])
+file.with_suffix(".node").write_text(ray.get_runtime_context().get_node_id())
+while not file.exists():
+    time.sleep(0.2)
+ray.get(ray.remote(num_cpus=0.5)(lambda: 1).remote())
+file.with_suffix(".done").touch()
+"""
+
+
+def test_a_driver_on_a_worker_outlives_the_head(folder: Path) -> None:
+    """It has joined its own node: on one machine Ray by itself would join it to the head's."""
+    with (
+        redis(folder / "redis") as store,
+        head(folder / "h", redis=store) as top,
+        node(top, folder / "a", name="a", cpus=1),
+    ):
+        (folder / "driver.py").write_text(DRIVER)
+        words = [*RAY, "job", "submit", "--no-wait", "--entrypoint-num-cpus=0.5", "--", "python"]
+        words += [str(folder / "driver.py"), str(folder / "go")]
+        env = environment(folder) | dict(top.client)
+        done = subprocess.run(words, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert within(60, (folder / "go.node").exists)
+        time.sleep(1)
+        assert (folder / "go.node").read_text() == living(top)["a"]
+        top.kill()
+        top.start()
+        (folder / "go").touch()
+        assert within(90, (folder / "go.done").exists)
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> bool:
+    """Whether it holds at some moment of the next seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.2)
+    return False
 
 
 @pytest.mark.parametrize(
