@@ -13,14 +13,12 @@ from pydantic import Field, model_validator
 from ablations.designs import Kind, needed
 from ablations.found import is_configuration, study_around
 from cal.config import ConfigError, find_yaml, parse_as, read_yaml
-from cal.fields import Count, Line, Number, Section, Unit, shown
+from cal.fields import Count, Line, Name, Number, Section, Unit, shown
 
 Tree = dict[str, Any]
 Seeds = Count | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.:+ -]*$"  # begins like no option, formula or hidden file
 LEVEL = re.compile(r"[A-Za-z0-9_.:+/ -]+")
-LONGEST = 100  # characters of a name: files and experiments are called by it
-Name = Annotated[str, Field(pattern=NAME, max_length=LONGEST)]
+LONGEST = 100  # characters of a sweep and its level, which name an arm
 Text = Annotated[Line, Field(min_length=1)]
 Unknown = Literal["unknown"]
 Share = Annotated[float, Number, Field(gt=0.0, lt=1.0)]

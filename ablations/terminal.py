@@ -13,7 +13,8 @@ from ablations.wording import MINUS, PLUS_MINUS, points, verdict_words
 def answer_table(summary: Mapping[str, Any]) -> Table:
     """The declared contrasts for the terminal: points of accuracy and verdicts."""
     level = f"{100 * summary['level']:g} %"
-    table = Table(title=f"{escape(summary['study'])}: paired differences, points, {level} intervals")
+    study = escape(summary["study"])
+    table = Table(title=f"{study}: paired differences, points, {level} intervals")
     table.add_column("regime", style="bold")
     table.add_column("contrast", overflow="fold")
     table.add_column("clean", justify="right", no_wrap=True)

@@ -6,6 +6,7 @@ Imports neither torch nor ray nor mlflow, so that ``--help`` and input errors ar
 """
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -16,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from cal import rules
 from cal.baselines import Arl, MMPareto, OgmGe, Pmr, Qmf, Tmc
 from cal.fields import ConfigError as ConfigError
-from cal.fields import Count, NonNegative, Number, Positive, Section, Unit, shown
+from cal.fields import Count, NonNegative, Number, Place, Positive, Section, Unit, shown
 from cal.modalities import Modality
 from cal.protocols import Evaluate
 from cal.rules import LARGE as LARGE
@@ -37,8 +38,8 @@ class Model(Section):
     d_z: Count = 16  # width of each modality's latent z^m
     fusion: Literal["linear", "mlp", "average", "energy", "evidence"] = "linear"  # cal/model/late
     fusion_hidden: Count = 64  # mlp fusion only
-    pretrained: str | None = None  # resnet: imagenet (torchvision), or a file
-    bert: str | None = None  # text: a local folder (transformers)
+    pretrained: Place | None = None  # resnet: imagenet (torchvision), or a file
+    bert: Place | None = None  # text: a local folder (transformers)
 
 
 class Contribution(Section):
@@ -162,6 +163,9 @@ class Config(Section):
         return self
 
 
+INNER = re.compile(r"\[key\]|[a-z][a-z-]*\[.*\]")  # steps in an error's path that are no fields
+
+
 def _allowed(model: type[BaseModel], path: Sequence[object]) -> tuple[type[BaseModel] | None, str]:
     """The section that ``path`` leads into, and its dotted name."""
     section: type[BaseModel] | None = model
@@ -186,7 +190,8 @@ def explain(model: type[BaseModel], error: ValidationError) -> str:
 
 
 def _line(model: type[BaseModel], fault: Mapping[str, Any]) -> str:
-    path = [part for part in fault["loc"] if not (isinstance(part, str) and "[" in part)]
+    path = [part for part in fault["loc"] if not INNER.fullmatch(str(part))]
+    path = path or list(fault["loc"])
     name = ".".join(map(shown, path)) or "configuration"
     given = fault["input"]
     if fault["type"] == "extra_forbidden":
@@ -221,15 +226,19 @@ def parse_as(model: type[S], tree: Mapping[str, Any]) -> S:
         raise ConfigError(explain(model, error)) from None
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file, also of a name too long for one."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def find_yaml(name_or_path: str, *, folder: Path, option: str) -> Path:
     """A YAML file by the name of one in ``folder``, or by path. Raises ``ConfigError``."""
     packaged = folder / f"{name_or_path}.yaml"
-    try:
-        path = packaged if packaged.is_file() else Path(name_or_path)
-        there = path.exists()
-    except OSError:  # a name too long for a file
-        there = False
-    if not there:
+    path = packaged if is_there(packaged) else Path(name_or_path)
+    if not is_there(path):
         names = ", ".join(sorted(found.stem for found in folder.glob("*.yaml")))
         raise ConfigError(
             f"{option}: given {shown(name_or_path)}; allowed: a YAML file, or {names}"

@@ -1,6 +1,7 @@
 """Kinds of values that sections of the configuration are made of."""
 
 from typing import Annotated, Any
+from unicodedata import category
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -27,20 +28,30 @@ Count = Annotated[int, Number, Field(ge=1)]
 JOINERS = "\u200c\u200d"  # within words of some scripts, and within emoji
 
 
-def _line(text: str) -> str:
-    """Text with single spaces. What nobody sees, or what turns the direction of reading, is none
-    (and neither XML nor a terminal would take it).
+def _seen(text: str) -> str:
+    """Refuse what nobody sees, and what turns the direction of reading: neither XML nor a terminal
+    would show it as it is.
     """
-    bad = next((c for c in text if not (c.isprintable() or c.isspace() or c in JOINERS)), None)
+    bad = next((c for c in text if category(c)[0] == "C" and c not in JOINERS), None)
     if bad is not None:
         raise PydanticCustomError("text", f"allowed: text, which U+{ord(bad):04X} is not")
-    return " ".join(text.split())
+    return text
+
+
+def _line(text: str) -> str:
+    return _seen(" ".join(text.split()))
 
 
 Line = Annotated[str, Field(max_length=500), AfterValidator(_line)]
-"""Free text that is to be read: a title, a source. One line."""
+"""Free text that is to be read: a title, a source. One line, with single spaces."""
+Place = Annotated[str, Field(max_length=4000), AfterValidator(_seen)]
+"""A file or folder."""
 
 
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.:+ -]*$"  # begins like no option, formula or hidden file
+NAMED = "letters, digits, space and _ . : + -, a letter, digit or _ first, at most 100"
+Name = Annotated[str, Field(pattern=NAME, max_length=100)]
+"""What files and experiments are called by: studies, regimes, arms, searches, spaces."""
 LONGEST = 200  # characters of what was given that a message repeats
 
 

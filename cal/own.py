@@ -52,7 +52,7 @@ def found(name: str) -> Any:
         named = getattr(importlib.import_module(module), attribute)
         if not inspect.isclass(named):  # a function would be called: sys:exit, os:abort, ...
             raise TypeError(f"{attribute} is no class")
-        made = named()
+        made: Any = named()
         given = tuple(made.modalities)
     except Exception as error:  # whatever the user's module raises
         reason = " ".join(f"{type(error).__name__}: {error}".split())
