@@ -66,6 +66,7 @@ STRINGS: dict[str, str] = {
     "long for a file": "b" * 300,
     "rich markup": "[red]x[/red][link=file:///etc/passwd]y[/link]",
     "prototype": "__proto__",
+    "query and fragment of an address": "a?b=c&d#e%20f+g",
     "a comma": "joint,cal",
     "a bar": "joint|cal",
 }
