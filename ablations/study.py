@@ -3,6 +3,7 @@ Pure. ``docs/study.md`` explains every key.
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,13 +13,13 @@ from pydantic import Field, model_validator
 from ablations.designs import Kind, needed
 from ablations.found import is_configuration, study_around
 from cal.config import ConfigError, find_yaml, parse_as, read_yaml
-from cal.fields import Count, Number, Section, Unit
+from cal.fields import Count, Line, Name, Number, Section, Unit, shown
 
 Tree = dict[str, Any]
 Seeds = Count | Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-NAME = r"^[A-Za-z0-9_.:+ -]+$"
-Name = Annotated[str, Field(pattern=NAME)]
-Text = Annotated[str, Field(min_length=1)]
+LEVEL = re.compile(r"[A-Za-z0-9_.:+/ -]+")
+LONGEST = 100  # characters of a sweep and its level, which name an arm
+Text = Annotated[Line, Field(min_length=1)]
 Unknown = Literal["unknown"]
 Share = Annotated[float, Number, Field(gt=0.0, lt=1.0)]
 FOLDER = Path(__file__).parent
@@ -27,7 +28,7 @@ FOLDER = Path(__file__).parent
 class Regime(Section):
     """One data situation: what it changes in the base configuration, and its seeds."""
 
-    title: str = ""
+    title: Line = ""
     seeds: Seeds = 10  # a count (0, 1, ...) or a list
     config: Tree = Field(default_factory=dict)
 
@@ -35,7 +36,7 @@ class Regime(Section):
 class ArmSpec(Section):
     """One arm beside the factorial cells."""
 
-    title: str = ""
+    title: Line = ""
     config: Tree = Field(default_factory=dict)
     regimes: dict[str, Tree] = Field(default_factory=dict)  # what lies over it in one of them alone
 
@@ -104,7 +105,7 @@ class Published(Section):
     """A number from a paper, and under which conditions it came about. Unknown: nothing says so."""
 
     method: Text
-    arm: str = ""  # what we call the method; empty: it is none of ours
+    arm: Line = ""  # what we call the method; empty: it is none of ours
     data: Text  # name of the data set
     accuracy: Unit  # a share: 98.5 % is 0.985
     classes: Count | Unknown = "unknown"
@@ -126,13 +127,13 @@ class Study(Section):
     """A whole study."""
 
     name: Name
-    title: str = ""
+    title: Line = ""
     base: Tree = Field(default_factory=dict)
     regimes: Annotated[dict[Name, Regime], Field(min_length=1)]
     design: DesignSpec = DesignSpec()
     factors: dict[Name, Factor] = Field(default_factory=dict)
     constraints: tuple[dict[str, bool], ...] = ()  # cells that must not exist
-    cells: dict[str, str] = Field(default_factory=dict)  # "a+b": a better name for that cell
+    cells: dict[str, Name] = Field(default_factory=dict)  # "a+b": a better name for that cell
     arms: dict[Name, ArmSpec] = Field(default_factory=dict)
     sweeps: dict[Name, SweepSpec] = Field(default_factory=dict)
     contrasts: tuple[ContrastSpec, ...] = ()
@@ -226,10 +227,20 @@ def _sweep_faults(study: Study) -> Iterator[str]:
         elif isinstance(spec.levels, dict) == bool(spec.field):
             allowed = "no field" if spec.field else "the dotted field that takes the levels"
             yield f"{at}.field: given {spec.field!r}; allowed with these levels: {allowed}"
+        elif strange := next((t for t in texts if not _nameable(name, t)), None):
+            yield (
+                f"{at}.levels: given {shown(strange)}; allowed: letters, digits, space and "
+                f"_ . : + / -, NAME=LEVEL of at most {LONGEST} characters; other values by names"
+            )
         elif len(set(texts)) < len(texts):
             yield f"{at}.levels: given {', '.join(texts)}; allowed: each level once"
         elif level_text(spec.reference) not in texts:
             yield f"{at}.reference: given {spec.reference!r}; allowed: {', '.join(texts)}"
+
+
+def _nameable(sweep: str, level: str) -> bool:
+    """Whether a level can be part of an arm's name."""
+    return bool(LEVEL.fullmatch(level)) and len(f"{sweep}={level}") <= LONGEST
 
 
 def _judging_faults(study: Study) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ablations.wording import MINUS, PLUS_MINUS, points, verdict_words
@@ -12,7 +13,8 @@ from ablations.wording import MINUS, PLUS_MINUS, points, verdict_words
 def answer_table(summary: Mapping[str, Any]) -> Table:
     """The declared contrasts for the terminal: points of accuracy and verdicts."""
     level = f"{100 * summary['level']:g} %"
-    table = Table(title=f"{summary['study']}: paired differences, points, {level} intervals")
+    study = escape(summary["study"])
+    table = Table(title=f"{study}: paired differences, points, {level} intervals")
     table.add_column("regime", style="bold")
     table.add_column("contrast", overflow="fold")
     table.add_column("clean", justify="right", no_wrap=True)
@@ -24,8 +26,8 @@ def answer_table(summary: Mapping[str, Any]) -> Table:
             star = " *" if contrast["label"] == "primary" else ""
             clean, robust = contrast["clean"], contrast["robust"]
             table.add_row(
-                name if i == 0 else "",
-                f"{contrast['name']}{star}",
+                escape(name) if i == 0 else "",
+                escape(f"{contrast['name']}{star}"),
                 _ascii(clean),
                 _ascii(robust),
                 verdict_words(clean, robust),

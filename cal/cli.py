@@ -120,12 +120,17 @@ def _interrupted(module: str) -> int:
 def _failed(error: Exception) -> int:
     """The exit code of an error that is told in one line; others keep their traceback."""
     if isinstance(error, ConfigError):
-        print(error, file=sys.stderr)
+        print(visible(str(error)), file=sys.stderr)
         return BAD_INPUT
     if isinstance(error, StoppedError):
-        print(error, file=sys.stderr)
+        print(visible(str(error)), file=sys.stderr)
         return SOME_FAILED
     raise error
+
+
+def visible(text: str) -> str:
+    """Lines without what would act on a terminal: what was given stands in them."""
+    return "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def say(text: str) -> None:

@@ -6,6 +6,7 @@ Imports neither torch nor ray nor mlflow, so that ``--help`` and input errors ar
 """
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -16,12 +17,13 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from cal import rules
 from cal.baselines import Arl, MMPareto, OgmGe, Pmr, Qmf, Tmc
 from cal.fields import ConfigError as ConfigError
-from cal.fields import Count, NonNegative, Number, Positive, Section, Unit
+from cal.fields import Count, NonNegative, Number, Place, Positive, Section, Unit, shown
 from cal.modalities import Modality
 from cal.protocols import Evaluate
 from cal.rules import LARGE as LARGE
 from cal.source import Data as Data
 
+YAML_VALUES = 100_000  # in one file
 CONFIGS = Path(__file__).parent / "configs"  # packaged: one file for each data situation
 
 S = TypeVar("S", bound=BaseModel)
@@ -36,8 +38,8 @@ class Model(Section):
     d_z: Count = 16  # width of each modality's latent z^m
     fusion: Literal["linear", "mlp", "average", "energy", "evidence"] = "linear"  # cal/model/late
     fusion_hidden: Count = 64  # mlp fusion only
-    pretrained: str | None = None  # resnet: imagenet (torchvision), or a file
-    bert: str | None = None  # text: a local folder (transformers)
+    pretrained: Place | None = None  # resnet: imagenet (torchvision), or a file
+    bert: Place | None = None  # text: a local folder (transformers)
 
 
 class Contribution(Section):
@@ -161,6 +163,9 @@ class Config(Section):
         return self
 
 
+INNER = re.compile(r"\[key\]|[a-z][a-z-]*\[.*\]")  # steps in an error's path that are no fields
+
+
 def _allowed(model: type[BaseModel], path: Sequence[object]) -> tuple[type[BaseModel] | None, str]:
     """The section that ``path`` leads into, and its dotted name."""
     section: type[BaseModel] | None = model
@@ -185,14 +190,15 @@ def explain(model: type[BaseModel], error: ValidationError) -> str:
 
 
 def _line(model: type[BaseModel], fault: Mapping[str, Any]) -> str:
-    path = [part for part in fault["loc"] if not (isinstance(part, str) and "[" in part)]
-    name = ".".join(map(str, path)) or "configuration"
+    path = [part for part in fault["loc"] if not INNER.fullmatch(str(part))]
+    path = path or list(fault["loc"])
+    name = ".".join(map(shown, path)) or "configuration"
     given = fault["input"]
     if fault["type"] == "extra_forbidden":
         section, _ = _allowed(model, path[:-1])
         fields = list(section.model_fields) if section is not None else []
         near = difflib.get_close_matches(str(path[-1]), fields, n=1, cutoff=0.5)
-        hint = f"did you mean {'.'.join([*map(str, path[:-1]), near[0]])}?" if near else ""
+        hint = f"did you mean {'.'.join([*map(shown, path[:-1]), near[0]])}?" if near else ""
         return f"{name}: unknown field; {hint or 'allowed: ' + ', '.join(fields)}"
     if fault["type"] == "value_error":
         return str(fault["ctx"]["error"])
@@ -203,8 +209,8 @@ def _line(model: type[BaseModel], fault: Mapping[str, Any]) -> str:
         values = [str(v) for v in get_args(field.annotation)] if field is not None else []
         near = difflib.get_close_matches(str(given), values, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]}?" if near else ""
-        return f"{name}: given {given!r}; allowed: {', '.join(values)}{hint}"
-    return f"{name}: given {given!r}; {message[:1].lower()}{message[1:]}"
+        return f"{name}: given {shown(repr(given))}; allowed: {', '.join(values)}{hint}"
+    return f"{name}: given {shown(repr(given))}; {message[:1].lower()}{message[1:]}"
 
 
 def parse(tree: Mapping[str, Any]) -> Config:
@@ -220,13 +226,23 @@ def parse_as(model: type[S], tree: Mapping[str, Any]) -> S:
         raise ConfigError(explain(model, error)) from None
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file, also of a name too long for one."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def find_yaml(name_or_path: str, *, folder: Path, option: str) -> Path:
     """A YAML file by the name of one in ``folder``, or by path. Raises ``ConfigError``."""
     packaged = folder / f"{name_or_path}.yaml"
-    path = packaged if packaged.is_file() else Path(name_or_path)
-    if not path.exists():
+    path = packaged if is_there(packaged) else Path(name_or_path)
+    if not is_there(path):
         names = ", ".join(sorted(found.stem for found in folder.glob("*.yaml")))
-        raise ConfigError(f"{option}: given {name_or_path}; allowed: a YAML file, or {names}")
+        raise ConfigError(
+            f"{option}: given {shown(name_or_path)}; allowed: a YAML file, or {names}"
+        )
     return path
 
 
@@ -235,16 +251,39 @@ def read_yaml(path: str | Path, *, option: str = "--config") -> dict[str, Any]:
     try:
         text = Path(path).read_text(encoding="utf-8")
         tree = yaml.safe_load(text)
+        large = _counted(tree, most=YAML_VALUES) > YAML_VALUES
     except OSError as error:
         raise ConfigError(f"{option}: given {path}; cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise ConfigError(f"{option}: given {path}; nested too deep") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: no text, or no such date
         reason = " ".join(str(error).split())
         raise ConfigError(f"{option}: given {path}; not plain YAML: {reason}") from None
+    if large:
+        raise ConfigError(
+            f"{option}: given {path}; allowed: {YAML_VALUES} values, those behind aliases counted "
+            "each time"
+        )
     if tree is None:
         return {}
     if not isinstance(tree, dict) or not all(isinstance(key, str) for key in tree):
         raise ConfigError(f"{option}: given {path}; allowed: a YAML mapping of field names")
     return tree
+
+
+def _counted(tree: Any, *, most: int) -> int:
+    """Values in a tree, at most ``most + 1``: a few aliases of aliases in a short file can stand
+    for billions, and whatever walks over the tree would never come back.
+    """
+    number, left = 0, [tree]
+    while left and number <= most:
+        value = left.pop()
+        number += 1
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return number
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

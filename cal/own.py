@@ -49,7 +49,10 @@ def found(name: str) -> Any:
             f"data.name: given {name!r}; allowed: {', '.join(names())}, or package.module:Class"
         )
     try:
-        made = getattr(importlib.import_module(module), attribute)()
+        named = getattr(importlib.import_module(module), attribute)
+        if not inspect.isclass(named):  # a function would be called: sys:exit, os:abort, ...
+            raise TypeError(f"{attribute} is no class")
+        made: Any = named()
         given = tuple(made.modalities)
     except Exception as error:  # whatever the user's module raises
         reason = " ".join(f"{type(error).__name__}: {error}".split())

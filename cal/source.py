@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from cal.fields import Count, NonNegative, Number, Section
+from cal.fields import Count, NonNegative, Number, Place, Section
 from cal.modalities import KNOWN, Modality
 from cal.own import in_memory, modalities, names
 
@@ -26,7 +26,7 @@ class Data(Section):
     """Which samples. The report part is fixed per data set; the run's seed draws the others."""
 
     name: Annotated[str, AfterValidator(_known)] = "handwritten"
-    root: str | None = None  # prepared data: their folder; null: data/NAME in the home folder
+    root: Place | None = None  # prepared data: their folder; null: data/NAME in the home folder
     labels_per_class: Count | None = None  # of the training part; null: all that remain
     probe: Count = 128  # samples on which I(m) and D(m) are measured
     select: Count = 400  # samples for validation and selection, where none are published
@@ -44,7 +44,7 @@ class Data(Section):
     view: Literal["whole", "centre"] = "whole"  # evaluated images: squeezed, or 256 and cropped
     augment: bool = True  # trained images: random crop and flip; false: as evaluated
     spectrogram: Literal["stft", "fbank"] = "stft"  # prepared sound (cal/data/spectrograms.py)
-    tokenizer: str | None = None  # prepared text: a local folder (transformers)
+    tokenizer: Place | None = None  # prepared text: a local folder (transformers)
     tokens: Annotated[int, Number, Field(ge=2, le=512)] = 128  # prepared text: longest, cut
 
     @property

@@ -19,6 +19,7 @@ from evidence.charts.spec import Gallery
 Tree = dict[str, Any]
 Over = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 """``map``, or one that works in parallel and begins at once."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula begins with
 ROOMS = ("figures", "tables")
 PACKAGES = ("torch", "numpy", "scipy", "ray", "mlflow", "optuna")
 
@@ -95,12 +96,21 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def csv_text(lines: Sequence[Mapping[str, Any]]) -> str:
-    """A table whose first row names the columns; what is None is empty."""
+    """A table whose first row names the columns; what is None is empty. A text that a spreadsheet
+    would take for a formula has an apostrophe before it.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, lines[0] if lines else ["contrast"], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows({key: _inert(value) for key, value in line.items()} for line in lines)
     return text.getvalue()
+
+
+def _inert(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    plain = value.replace("\r", " ")  # which csv does not quote
+    return f"'{plain}" if plain[:1] in FORMULA else plain
 
 
 def json_text(tree: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cal.config import ConfigError
-from cal.fields import Section
+from cal.fields import NAME, Section
 from search_spaces.fields import refused, takes, unknown
 
 Label = Literal["scientific", "nuisance", "fixed"]
@@ -27,7 +27,7 @@ class Dimension(Section):
     other ranges of one field under other conditions.
     """
 
-    name: str
+    name: Annotated[str, Field(pattern=NAME.replace("_.", "_@."), max_length=100)]
     field: str  # path in the configuration, for example optim.lr
     label: Label
     kind: Literal["float", "int", "categorical"]

@@ -13,6 +13,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from cal.config import ConfigError
+from search_spaces.restoring import CmaEs
 
 STARTUP = 10  # trials at random before a sampler learns; a constant, so more trials change none
 
@@ -46,7 +47,7 @@ def _gp(seed: int) -> BaseSampler:
 
 
 def _cmaes(seed: int) -> BaseSampler:
-    return optuna.samplers.CmaEsSampler(
+    return CmaEs(
         seed=seed,
         n_startup_trials=STARTUP,
         independent_sampler=_random(seed),

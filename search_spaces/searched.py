@@ -12,6 +12,7 @@ from typing import Any
 
 from cal.config import CONFIGS, Config, ConfigError, find_yaml, merge, parse, read_yaml
 from cal.effective import canonical, code_version, run_hash
+from cal.fields import NAME, NAMED, shown
 from cal.protocols import NO_MORE
 from search_spaces.branches import completed, settings_for
 from search_spaces.dimension import Dimension
@@ -24,7 +25,6 @@ from search_spaces.stopping import NAMES, Scheduler
 
 BASELINES = "baselines"
 NONE = "none"
-NAME = "letters, digits, space and _ - . : +"
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,8 @@ def read_search(
 
 
 def _check_name(name: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9_.:+ -]+", name):
-        raise ConfigError(f"--name: given {name!r}; allowed: {NAME}")
+    if not re.fullmatch(NAME, name) or name.endswith("\n") or len(name) > 100:
+        raise ConfigError(f"--name: given {shown(repr(name))}; allowed: {NAMED}")
 
 
 def _arm(

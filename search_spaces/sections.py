@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cal.config import ConfigError, find_yaml, flatten, read_yaml
+from cal.fields import shown
 from search_spaces.fields import refused, unknown
 from search_spaces.space import FOLDER, Space, parse_space
 
@@ -41,7 +42,7 @@ def read_sections(name_or_path: str) -> dict[str, Section]:
         try:
             found[str(key)] = _section(str(key), row, folder=path.parent)
         except ConfigError as error:
-            faults += (f"sections.{key}.{line}" for line in str(error).splitlines())
+            faults += (f"sections.{shown(key)}.{line}" for line in str(error).splitlines())
     if faults:
         raise ConfigError("\n".join(faults))
     return found

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from cal.config import ConfigError, parse_as
-from cal.fields import Section
+from cal.fields import Line, Section
 from search_spaces.dimension import Choice, Dimension, condition_faults
 from search_spaces.fields import refused
 
@@ -17,7 +17,7 @@ from search_spaces.fields import refused
 class Published(Section):
     """One setting. Fields that it does not name stay as the base configuration has them."""
 
-    source: Annotated[str, Field(min_length=1)]
+    source: Annotated[Line, Field(min_length=1)]
     values: Annotated[dict[str, Choice], Field(min_length=1)]  # by path
     when: dict[str, Choice] = Field(default_factory=dict)  # as of a dimension: where it applies
 

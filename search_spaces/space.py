@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cal.config import Config, ConfigError, find_yaml, flatten, parse_as, read_yaml
+from cal.config import Config, ConfigError, find_yaml, flatten, is_there, parse_as, read_yaml
 from cal.effective import effective, run_hash
-from cal.fields import Section
+from cal.fields import Line, Name, Section, shown
 from search_spaces.dimension import Choice as Choice  # "as": part of this module as well
 from search_spaces.dimension import Dimension as Dimension
 from search_spaces.dimension import Label as Label
@@ -32,8 +32,8 @@ KEYS = ("name", "title", "include", "fields", "published", "sections")
 class Space(Section):
     """A search space: a name, and its dimensions in an order in which conditions come first."""
 
-    name: str
-    title: str = ""
+    name: Name
+    title: Line = ""
     dimensions: tuple[Dimension, ...]
     published: tuple[Published, ...] = ()
 
@@ -86,11 +86,14 @@ def parse_space(
     faults += _order_faults(dimensions)
     if faults:  # settings of a field that is faulty would be told as of none
         raise ConfigError("\n".join(faults))
-    return Space(
-        name=str(tree.get("name", name)),
-        title=str(tree.get("title", "")),
-        dimensions=dimensions,
-        published=_published(tree, included, dimensions),
+    return parse_as(
+        Space,
+        {
+            "name": str(tree.get("name", name)),
+            "title": str(tree.get("title", "")),
+            "dimensions": dimensions,
+            "published": _published(tree, included, dimensions),
+        },
     )
 
 
@@ -101,7 +104,7 @@ def _included(words: object, *, folder: Path, above: tuple[Path, ...]) -> Iterat
         wanted = word if isinstance(word, Mapping) else {word: None}
         for name, fields in wanted.items():
             beside = folder / str(name)
-            path = beside if beside.is_file() else None
+            path = beside if is_there(beside) and beside.is_file() else None
             path = path or find_yaml(str(name), folder=FOLDER, option="include")
             try:
                 space = _read(path, above=above)
@@ -140,18 +143,20 @@ def _united(
 
 def _dimension(key: str, row: object) -> Dimension:
     if not isinstance(row, Mapping):
-        raise ConfigError(f"{key}: given {row!r}; allowed: label, kind, low, high, default, ...")
+        allowed_ = "label, kind, low, high, default, ..."
+        raise ConfigError(f"{shown(key)}: given {shown(repr(row))}; allowed: {allowed_}")
     allowed = [name for name in Dimension.model_fields if name != "name"]
     for name in row:
         if name not in allowed:
             near = difflib.get_close_matches(str(name), allowed, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(allowed)}"
-            raise ConfigError(f"{key}.{name}: unknown field; {hint}")
+            raise ConfigError(f"{shown(key)}.{shown(name)}: unknown field; {hint}")
     try:
         return parse_as(Dimension, {"field": key, **row, "name": key} | _numbers(row))
     except ConfigError as error:
         lines = str(error).splitlines()
-        own = (line if line.startswith(f"{key}.") else f"{key}.{line}" for line in lines)
+        known = f"{shown(key)}."
+        own = (line if line.startswith(known) else f"{known}{line}" for line in lines)
         raise ConfigError("\n".join(own)) from None
 
 

@@ -21,6 +21,9 @@ SPECIAL = {
     "_": r"\_",
     "{": r"\{",
     "}": r"\}",
+    "[": "{[}",  # a row that begins so would be read as an option of the line break before it
+    "]": "{]}",
+    "*": "{*}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "<": r"$<$",
@@ -112,5 +115,9 @@ def _row(cells: Iterator[str] | Sequence[str]) -> str:
 
 def escape(text: str) -> str:
     """Plain text as LaTeX; what it cannot write becomes its nearest ASCII or a question mark."""
-    parts = (SPECIAL.get(c, c if c.isascii() else "?") for c in text)
-    return re.sub(r"\s+", " ", "".join(parts))
+    return re.sub(r" +", " ", "".join(map(_escaped, text)))
+
+
+def _escaped(c: str) -> str:
+    plain = c if c.isascii() and c.isprintable() else " " if c.isspace() else "?"
+    return SPECIAL.get(c, plain)

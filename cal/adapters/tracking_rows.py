@@ -11,9 +11,11 @@ from functools import lru_cache
 
 from cal.cli import StoppedError
 from cal.config import Config, ConfigError, flatten
+from cal.fields import shown
 from cal.records import Epoch
 
 NAME = re.compile(r"[A-Za-z0-9_\-. :/]+")
+LONGEST = 200  # characters of a name; MLflow takes 250 to 500
 PARAM_LENGTH = 6000  # MLflow cuts longer values with only a warning
 SINGLE = "train"  # the study of runs that belong to none
 FINAL = ("test/", "select/", "time/")  # metrics of a whole run; all others are curves over epochs
@@ -168,17 +170,20 @@ def _allowed(name: str) -> bool:
 def check_names(kind: str, names: Iterable[str]) -> None:
     """Raise ``ConfigError`` for the first name that MLflow would refuse."""
     for name in names:
-        if not _allowed(name):
+        if len(name) > LONGEST or not _allowed(name):
             raise ConfigError(
-                f"{kind}: given {name!r}; allowed: letters, digits, space and _ - . : /"
+                f"{kind}: given {shown(repr(name))}; allowed: letters, digits, space and _ - . : /,"
+                f" at most {LONGEST}"
             )
 
 
 def check_labels(kind: str, names: Iterable[str]) -> None:
     """Names of arms stand in a comma list; otherwise they are free."""
     for name in names:
-        if not name or "," in name or not name.isprintable() or len(name) > 200:
-            raise ConfigError(f"{kind}: given {name!r}; allowed: 1 to 200 characters, no comma")
+        if not name or "," in name or not name.isprintable() or len(name) > LONGEST:
+            raise ConfigError(
+                f"{kind}: given {shown(repr(name))}; allowed: 1 to {LONGEST} characters, no comma"
+            )
 
 
 def flat_params(config: Config) -> dict[str, str]:

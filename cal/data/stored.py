@@ -106,7 +106,7 @@ def open_stored(place: str | Path) -> Stored:
             f"data.root: given {place}; no prepared data there ({reason}); make them with "
             "python -m cal.data prepare NAME --source DIR --out DIR"
         ) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigError(f"data.root: given {place}; its {MANIFEST} is no JSON") from None
     found = manifest.get("format") if isinstance(manifest, dict) else None
     if found != FORMAT:

@@ -138,7 +138,9 @@ class Bert(nn.Module):
                     )
                 else:
                     network = BertModel(
-                        AutoConfig.from_pretrained(str(place), local_files_only=True)
+                        AutoConfig.from_pretrained(
+                            str(place), local_files_only=True, trust_remote_code=False
+                        )
                     )
         except Exception as error:  # transformers raises many kinds
             reason = " ".join(str(error).split())[:300]

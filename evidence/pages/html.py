@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -22,6 +23,7 @@ from evidence.charts.spec import Chart, Gallery
 from evidence.numbers import PLUS_MINUS
 
 LARGEST = 5_000_000  # bytes of a page
+LONG = 200  # characters of a name in an address or a file's name, which holds 255
 STILLS = 2_000_000  # bytes of SVG in it at most; further figures only stand beside it, as files
 
 
@@ -67,8 +69,13 @@ def _identity(chart: Chart) -> str:
 
 
 def slug(name: str) -> str:
-    """A name as an identifier and part of a file name: other characters by their code."""
-    return re.sub(r"[^A-Za-z0-9_-]", lambda found: f"_{ord(found[0]):x}", name)
+    """A name as an identifier and part of a file name: other characters by their code, and the
+    end of a long name, which no file could have, by its digest.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_-]", lambda found: f"_{ord(found[0]):x}", name)
+    if len(plain) <= LONG:
+        return plain
+    return f"{plain[: LONG - 9]}-{sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _pictures(

@@ -9,6 +9,9 @@ from evidence.charts.spec import Chart, Gallery
 from evidence.pages.html import environment, slug
 from evidence.pages.table import Cell, Table
 
+MARKS = re.compile(r"[\\`*~|\[\]]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+"""What Markdown reads as markup within a line; an underscore between letters it does not."""
+
 
 def text(name: str, parts: Mapping[str, Any], gallery: Gallery, *, room: str) -> str:
     """The text of template ``name`` in the package ``room``. Charts that are folded on the page
@@ -38,18 +41,18 @@ def table(found: Table | None, *, caption: bool = True) -> str:
 
 def picture(chart: Chart) -> str:
     """A line that shows the chart's PNG."""
-    return (
-        f"![{cell(chart.alt).replace('[', '(').replace(']', ')')}](figures/{slug(chart.name)}.png)"
-    )
+    return f"![{cell(chart.alt)}](figures/{slug(chart.name)}.png)"
 
 
 def cell(text: Any) -> str:
     """Text for a line of Markdown: no markup, no end of a table's cell."""
-    return html.escape(" ".join(str(text).split()), quote=False).replace("|", "\\|")
+    plain = html.escape(" ".join(str(text).split()), quote=False)
+    return MARKS.sub(r"\\\g<0>", plain)
 
 
 def _text(found: Cell) -> str:
-    return f"`{found.text}`" if found.look == "code" else cell(found.text)
+    code = found.look == "code" and cell(found.text) == found.text
+    return f"`{found.text}`" if code else cell(found.text)
 
 
 def _line(texts: Any) -> str:
