@@ -24,6 +24,11 @@ def test_what_is_killed_under_a_study_costs_time_alone(tmp_path: Path) -> None:
     outcomes = {found["fault"]: found for found in json.loads(out.read_text(encoding="utf-8"))}
     assert set(outcomes) == {"node", "driver", "mlflow"}
     for found in outcomes.values():
-        assert (found["lost"], found["doubled"], found["same"], found["problem"]) == (0, 0, True, "")
+        assert (found["lost"], found["doubled"], found["same"], found["problem"]) == (
+            0,
+            0,
+            True,
+            "",
+        )
     assert outcomes["node"]["submissions"] == outcomes["mlflow"]["submissions"] == 1
     assert outcomes["driver"]["submissions"] == 2
