@@ -49,7 +49,7 @@ class Scale:
         return ARMS * self.seeds
 
 
-FULL, SMALL = Scale(seeds=10, epochs=400), Scale(seeds=2, epochs=300)
+FULL, SMALL = Scale(seeds=10, epochs=200), Scale(seeds=2, epochs=200)
 
 
 @dataclass

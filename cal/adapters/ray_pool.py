@@ -167,7 +167,7 @@ class Pool:
         except FULL as error:
             yield from self._smaller(unit, str(error), full=True)
         except ray.exceptions.RayError as error:
-            if _group_lost(error):
+            if group_lost(error):
                 yield from self._lost(unit, str(error))
             else:
                 yield from self._smaller(unit, "".join(traceback.format_exception(error)))
@@ -265,7 +265,7 @@ class Pool:
             self._begin(part)
 
 
-def _group_lost(error: BaseException) -> bool:
+def group_lost(error: BaseException) -> bool:
     """Whether a worker group of Ray Train ended of lost workers alone, not of what they raised."""
     failures = getattr(error, "worker_failures", None) or {}
     causes = [getattr(one, "health_check_failure", one) for one in failures.values()]

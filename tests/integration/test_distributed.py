@@ -17,6 +17,7 @@ from torch import Tensor
 
 from cal import checkpoint
 from cal.adapters import ray_cluster, ray_train
+from cal.adapters.ray_pool import group_lost
 from cal.config import Config, ConfigError, parse
 from cal.parallel import Group, check_workers
 from cal.records import Epoch, Record, Result
@@ -25,6 +26,8 @@ from cal.trainer import Trainer
 from tests.integration.studies import run
 
 import ray  # isort: skip  authentication (ray_cluster) comes before Ray
+from ray.train import WorkerGroupError  # isort: skip
+from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError  # isort: skip
 
 
 def small(**changes: Any) -> Config:
@@ -288,3 +291,29 @@ def test_ray_train_gives_the_records_of_the_plain_trainer(cluster: None, tmp_pat
     first = parameters(tmp_path, "plain")
     for name, value in parameters(tmp_path, "train").items():
         assert torch.equal(value, first[name]), name
+
+
+@pytest.mark.parametrize(
+    ("cause", "lost"),
+    [
+        (ray.exceptions.ActorDiedError(), True),
+        (WorkerHealthCheckFailedError("no answer", ray.exceptions.NodeDiedError("gone")), True),
+        (ValueError("loss is nan"), False),
+    ],
+)
+def test_a_worker_group_that_lost_its_workers_is_told_from_one_that_raised(
+    cluster: None, cause: Exception, lost: bool
+) -> None:
+    """As it reaches the pool: through the task of the fit and that of the stream."""
+
+    @ray.remote(num_cpus=0)
+    def fit() -> None:
+        raise WorkerGroupError("of one worker", {0: cause})
+
+    @ray.remote(num_cpus=0)
+    def stream() -> None:
+        ray.get(fit.remote())
+
+    with pytest.raises(ray.exceptions.RayError) as caught:
+        ray.get(stream.remote())
+    assert group_lost(caught.value) is lost
