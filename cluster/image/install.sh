@@ -80,6 +80,9 @@ check() {
     "${as_cal[@]}" python -c 'import boto3, mlflow, optuna, psycopg2, ray, torchaudio, torchvision'
     "${as_cal[@]}" python -m ablations.full --help >/dev/null
     "${as_cal[@]}" env -i bash -lc 'ray --version'
+    # The operator's init container has 0.2 CPUs to import Ray: without bytecode that takes minutes.
+    python -c 'import importlib.util as i, pathlib as p, ray
+assert p.Path(i.cache_from_source(ray.__file__)).exists(), "ray: no bytecode"'
     command -v wget >/dev/null || fail "wget: missing; the operator's probes call it"
     if "${as_cal[@]}" test -w "$PACKAGES" || "${as_cal[@]}" test -w "$CODE"; then
         fail "$PACKAGES and $CODE: writable by the user cal; allowed: by root alone"

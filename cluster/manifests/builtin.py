@@ -12,7 +12,18 @@ from cluster.manifests.reading import Manifest, pods
 
 VERSION = "1.33"  # of Kubernetes: the oldest still maintained when this was written
 QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(([KMGTPE]i)|[numkMGTPE]|[eE][+-]?\d+)?")
+SUFFIXES = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3}
+SUFFIXES |= {letter: 1e3**power for power, letter in enumerate("kMGTPE", 1)}
+SUFFIXES |= {f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", 1)}
 AMOUNTS = ("requests", "limits", "capacity", "hard")
+
+
+def amount(text: str) -> float:
+    """A quantity as a number. Raises ``ValueError`` for what is none."""
+    found = re.fullmatch(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)([a-zA-Z]*)", str(text))
+    if found is None or found[2] not in SUFFIXES:
+        raise ValueError(f"quantity: given {text}; allowed: a number and one of {[*SUFFIXES]}")
+    return float(found[1]) * SUFFIXES[found[2]]
 
 
 def problems(manifest: Manifest) -> list[str]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from cluster.manifests.builtin import amount
 from cluster.manifests.reading import Manifest, cluster_spec, containers, groups, pods
 
 SECRET = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|ACCESS_KEY|API_KEY", re.IGNORECASE)
@@ -136,9 +137,21 @@ def _ray(cluster: Manifest) -> Iterator[str]:
     if "value" in (durable.get("redisPassword") or {}):
         yield "gcsFaultToleranceOptions.redisPassword: a value is written here; use valueFrom"
     for name, group in groups(cluster):
+        yield from (f"{name}: {line}" for line in _memory(group))
         spec = (group.get("template") or {}).get("spec") or {}
         if name != "head" and spec.get("automountServiceAccountToken") is not False:
             yield f"{name}: automountServiceAccountToken must be false"
+
+
+def _memory(group: Manifest) -> Iterator[str]:
+    """Ray's objects lie in /dev/shm; where they would not fit, Ray puts them on a disk, in /tmp."""
+    given = (group.get("rayStartParams") or {}).get("object-store-memory")
+    volumes = ((group.get("template") or {}).get("spec") or {}).get("volumes") or []
+    shared = [one["emptyDir"] for one in volumes if one.get("name") == "shared-mem"]
+    if given is None or not shared or shared[0].get("medium") != "Memory":
+        yield "needs rayStartParams.object-store-memory and a volume shared-mem in memory"
+    elif float(given) > amount(shared[0]["sizeLimit"]):
+        yield f"object-store-memory: given {given}; allowed: at most shared-mem's sizeLimit"
 
 
 def _job(job: Manifest) -> Iterator[str]:

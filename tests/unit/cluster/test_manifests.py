@@ -153,6 +153,12 @@ POLICY = [
         *("production", RAY, "spec.gcsFaultToleranceOptions.redisPassword"),
         *({"value": "x"}, "a value is written here; use valueFrom"),
     ),
+    (
+        *("cpu", RAY, "spec.headGroupSpec.rayStartParams.object-store-memory", "2000000000"),
+        "head: object-store-memory: given 2000000000; allowed: at most shared-mem's",
+    ),
+    ("cpu", RAY, "spec.workerGroupSpecs.0.rayStartParams", {}, "driver: needs rayStartParams"),
+    ("cpu", RAY, f"{WORKER}.volumes.2.emptyDir.medium", "", "volume shared-mem in memory"),
     ("batch", JOB, "spec.activeDeadlineSeconds", GONE, "activeDeadlineSeconds: required"),
     ("batch", JOB, "spec.backoffLimit", GONE, "backoffLimit: required"),
     ("batch", JOB, "spec.entrypointNumCpus", GONE, "entrypointNumCpus: must be above 0"),

@@ -122,6 +122,20 @@ def test_quantities_that_are_none(amount: Any) -> None:
     assert line == f"a.0.limits.cpu: given {amount}; allowed: a quantity such as 500m"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("500m", 0.5), ("1Ki", 1024), ("2Gi", 2 * 1024**3), ("1k", 1000), ("1.5", 1.5), ("2e3", 2000)],
+)
+def test_a_quantity_is_a_number(text: str, expected: float) -> None:
+    assert builtin.amount(text) == pytest.approx(expected)  # 500 * 1e-3 rounds
+
+
+@pytest.mark.parametrize("text", ["1GB", "", "Gi", "1 Gi"])
+def test_what_is_no_quantity_is_no_number(text: str) -> None:
+    with pytest.raises(ValueError, match="^quantity: given "):
+        builtin.amount(text)
+
+
 def test_documents_are_split_where_yaml_does() -> None:
     text = "a: 1\n---\nb: |\n  ---\n  x\n---\n# nothing\n--- \nc: 2\n"
     assert documents(text) == [{"a": 1}, {"b": "---\nx\n"}, {"c": 2}]

@@ -34,6 +34,19 @@ def test_every_overlay_is_namespaced_and_every_component_is_one() -> None:
         assert found["kind"] == wanted, path
 
 
+def test_ray_in_the_manifests_is_ray_in_the_lock() -> None:
+    lock = (CLUSTER.parent / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    base = (CLUSTER / "kubernetes" / "base" / "raycluster.yaml").read_text(encoding="utf-8")
+    (version,) = [line.strip().split(": ")[1] for line in base.splitlines() if "rayVersion" in line]
+    assert f"ray=={version}" in lock
+
+
+def test_every_overlay_is_explained_in_the_readme() -> None:
+    text = (CLUSTER / "README.md").read_text(encoding="utf-8")
+    for path in (CLUSTER / "kubernetes" / "overlays").iterdir():
+        assert f"| `{path.name}` |" in text
+
+
 def test_every_secret_is_explained_in_the_readme() -> None:
     text = (CLUSTER / "README.md").read_text(encoding="utf-8")
     for name in ("cal-lab-ray-token", "cal-lab-mlflow", "cal-lab-postgres", "cal-lab-redis"):
