@@ -63,7 +63,7 @@ def head(
         env={**_environment(folder, token), **(redis.client if redis else {}), **(env or {})},
         folder=folder,
         address=client["RAY_API_SERVER_ADDRESS"],
-        ready=_job_server,
+        ready=lambda it: _since(it, "head", it.begun),
         client=client,
         stale=[folder / "r" / "ray_current_cluster"],  # "already running", by the nodes that wait
     )
@@ -120,21 +120,16 @@ def _nodes(head: Service) -> dict[str, Any]:
 
 def _since(head: Service, name: str, begun: float) -> bool:
     """Whether the node joined after ``begun``, and not only its forerunner."""
-    one = _nodes(head).get(name)
+    try:
+        one = _nodes(head).get(name)
+    except OSError:  # the head is not there yet, or away
+        return False
     return one is not None and float(one["start_time_ms"] or 0) / 1000 >= begun
 
 
 def ask(head: Service, path: str) -> Any:
     """What the dashboard answers to a GET, with the token. Raises ``OSError``."""
     return calls.ask(head.address + path, headers=calls.bearer(calls.ray_token(head.client) or ""))
-
-
-def _job_server(head: Service) -> bool:
-    try:
-        ask(head, "/api/jobs/")
-    except OSError:
-        return False
-    return True
 
 
 def own_host() -> str:
