@@ -60,7 +60,7 @@ def head(
     return Service(
         name="head",
         words=words,
-        env={**_environment(folder, token), **(redis.client if redis else {}), **(env or {})},
+        env=_environment(folder, token, {**(redis.client if redis else {}), **(env or {})}),
         folder=folder,
         address=client["RAY_API_SERVER_ADDRESS"],
         ready=lambda it: _since(it, "head", it.begun),
@@ -95,7 +95,7 @@ def node(
     return Service(
         name=name,
         words=[*words, f"--address={address}"],
-        env=_environment(folder, token) | dict(env or {}),
+        env=_environment(folder, token, env or {}),
         folder=folder,
         address=address,
         ready=lambda it: _since(head, name, it.begun),
@@ -137,11 +137,12 @@ def own_host() -> str:
     return f"127.{1 + secrets.randbelow(254)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
 
 
-def _environment(folder: Path, token: Path) -> dict[str, str]:
+def _environment(folder: Path, token: Path, more: Mapping[str, str]) -> dict[str, str]:
+    """A node's own; ``own_node`` comes first in whatever PYTHONPATH is given or inherited."""
+    found = environment(folder, **COMMON, RAY_AUTH_TOKEN_PATH=str(token)) | dict(more)
+    rest = found.get("PYTHONPATH")
     place = str(Path(__file__).parent / "own_node")
-    inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join((place, inherited) if inherited else (place,))
-    return environment(folder, **COMMON, RAY_AUTH_TOKEN_PATH=str(token), PYTHONPATH=path)
+    return found | {"PYTHONPATH": os.pathsep.join((place, rest) if rest else (place,))}
 
 
 def _start(
