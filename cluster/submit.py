@@ -127,13 +127,13 @@ def _submit(
 ) -> str:
     """The name of the new job."""
     place = options.driver_cpus
-    if place is None and _head_without_cpus(address, token):
+    if place is None and head_without_cpus(address, token):
         place = DRIVER_CPUS
     wanted: dict[str, Any] = {"env_vars": environment} if environment else {}
     if not options.installed:
         wanted["working_dir"] = str(Path(options.working_dir).absolute())
     try:
-        job: str = _client(address).submit_job(
+        job: str = job_client(address).submit_job(
             entrypoint=shlex.join(options.words),
             runtime_env=wanted,
             entrypoint_num_cpus=place or None,
@@ -143,16 +143,18 @@ def _submit(
     return job
 
 
-def _head_without_cpus(address: str, token: str | None) -> bool:
+def head_without_cpus(address: str, token: str | None) -> bool:
+    """Whether drivers must be placed elsewhere, because the head has no CPU."""
     heads = [one for one in calls.alive(address, token) if one["is_head_node"]]
     return bool(heads) and not heads[0]["resources_total"].get("CPU")
 
 
-def _client(address: str) -> Any:
+def job_client(address: str) -> Any:
+    """Ray's client of the job server, without its chatter."""
     from ray.job_submission import JobSubmissionClient
 
     for name in NOISY:
-        logging.getLogger(f"ray.{name}").setLevel(logging.WARNING)
+        logging.getLogger(f"ray.{name}").setLevel(logging.ERROR)
     return JobSubmissionClient(address)
 
 
@@ -205,7 +207,7 @@ def known(address: str, token: str | None, job: str) -> following.Info | None:
 def _chunks(address: str, job: str) -> Iterator[str]:
     """A job's log from its beginning. Raises ``ConnectionError`` where it breaks or falls quiet."""
     try:
-        log = _client(address).tail_job_logs(job)
+        log = job_client(address).tail_job_logs(job)
         with asyncio.Runner() as runner:
             while True:
                 yield runner.run(_next(partial(anext, log)))

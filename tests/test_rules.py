@@ -109,7 +109,7 @@ COMMANDS = (
     "ablations.simulate",
 ) + (
     *("ablations.selfcheck", "cal.adapters.tracking", "search_spaces.check"),
-    *("search_spaces.explore",),
+    *("search_spaces.explore", "cluster.demo", "cluster.doctor", "cluster.submit"),
 )
 
 BLOCKER = """

@@ -60,10 +60,10 @@ def head(
     return Service(
         name="head",
         words=words,
-        env={**_environment(folder, token), **(redis.client if redis else {}), **(env or {})},
+        env=_environment(folder, token, {**(redis.client if redis else {}), **(env or {})}),
         folder=folder,
         address=client["RAY_API_SERVER_ADDRESS"],
-        ready=_job_server,
+        ready=lambda it: _since(it, "head", it.begun),
         client=client,
         stale=[folder / "r" / "ray_current_cluster"],  # "already running", by the nodes that wait
     )
@@ -95,7 +95,7 @@ def node(
     return Service(
         name=name,
         words=[*words, f"--address={address}"],
-        env=_environment(folder, token) | dict(env or {}),
+        env=_environment(folder, token, env or {}),
         folder=folder,
         address=address,
         ready=lambda it: _since(head, name, it.begun),
@@ -120,7 +120,10 @@ def _nodes(head: Service) -> dict[str, Any]:
 
 def _since(head: Service, name: str, begun: float) -> bool:
     """Whether the node joined after ``begun``, and not only its forerunner."""
-    one = _nodes(head).get(name)
+    try:
+        one = _nodes(head).get(name)
+    except OSError:  # the head is not there yet, or away
+        return False
     return one is not None and float(one["start_time_ms"] or 0) / 1000 >= begun
 
 
@@ -129,24 +132,17 @@ def ask(head: Service, path: str) -> Any:
     return calls.ask(head.address + path, headers=calls.bearer(calls.ray_token(head.client) or ""))
 
 
-def _job_server(head: Service) -> bool:
-    try:
-        ask(head, "/api/jobs/")
-    except OSError:
-        return False
-    return True
-
-
 def own_host() -> str:
     """An address of loopback that no other node has."""
     return f"127.{1 + secrets.randbelow(254)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
 
 
-def _environment(folder: Path, token: Path) -> dict[str, str]:
+def _environment(folder: Path, token: Path, more: Mapping[str, str]) -> dict[str, str]:
+    """A node's own; ``own_node`` comes first in whatever PYTHONPATH is given or inherited."""
+    found = environment(folder, **COMMON, RAY_AUTH_TOKEN_PATH=str(token)) | dict(more)
+    rest = found.get("PYTHONPATH")
     place = str(Path(__file__).parent / "own_node")
-    inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join((place, inherited) if inherited else (place,))
-    return environment(folder, **COMMON, RAY_AUTH_TOKEN_PATH=str(token), PYTHONPATH=path)
+    return found | {"PYTHONPATH": os.pathsep.join((place, rest) if rest else (place,))}
 
 
 def _start(

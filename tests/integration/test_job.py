@@ -1,23 +1,17 @@
 """``ray job submit`` against a real head with token authentication, driven as a user drives it."""
 
 import json
-import os
-import secrets
-import signal
-import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.integration.studies import ROOT, environment
+from cluster.lab import ray_nodes
+from cluster.lab.processes import environment, scratch
+from tests.integration.studies import ROOT
 from tests.own import MODULE
-
-RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +25,7 @@ class Head:
     def job(self, *words: str, seconds: float = 240) -> subprocess.CompletedProcess[str]:
         """``ray job ...`` from the checkout."""
         return subprocess.run(
-            [*RAY, "job", *words[:1], "--address", self.address, *words[1:]],
+            [*ray_nodes.RAY, "job", *words[:1], "--address", self.address, *words[1:]],
             env=self.env,
             cwd=ROOT,
             capture_output=True,
@@ -40,54 +34,13 @@ class Head:
         )
 
 
-def free_ports(count: int) -> list[int]:
-    held = [socket.socket() for _ in range(count)]
-    for one in held:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
-
-
 @pytest.fixture(scope="module")
-def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
-    """A head of our own process group, which alone is killed at the end."""
-    home = tmp_path_factory.mktemp("head")
-    port, dashboard, agent = free_ports(3)
-    env = environment(home)
-    del env["CAL_HOME"]  # the bare command must find its own place
-    env |= {
-        "HOME": str(home),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(16),
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
-    words = ["start", "--head", "--block", "--num-cpus=2", f"--port={port}"]
-    words += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
-    words += [f"--dashboard-agent-listen-port={agent}", "--disable-usage-stats"]
-    log = (home / "head.log").open("w")
-    process = subprocess.Popen(
-        [*RAY, *words], env=env, cwd=home, stdout=log, stderr=log, start_new_session=True
-    )
-    try:
-        found = Head(env, f"http://127.0.0.1:{dashboard}", home)
-        for _ in range(60):
-            if found.job("list").returncode == 0:
-                break
-            time.sleep(1)
-        else:
-            raise AssertionError((home / "head.log").read_text()[-2000:])
-        yield found
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        log.close()
+def head() -> Iterator[Head]:
+    """A head that has the package, as if it were installed there, and no CAL_HOME."""
+    code = {"PYTHONPATH": str(ROOT)}
+    with scratch() as folder, ray_nodes.head(folder / "h", cpus=2, env=code) as service:
+        env = environment(service.folder, **code) | dict(service.client)
+        yield Head(env, service.address, service.folder)
 
 
 def test_a_client_without_the_token_is_refused(head: Head) -> None:
@@ -135,7 +88,7 @@ def test_the_bare_command_runs_and_stops(head: Head) -> None:
     """Exactly ``ray job submit -- python -m ablations.full``; the address is in the environment."""
     env = head.env | {"RAY_API_SERVER_ADDRESS": head.address}
     process = subprocess.Popen(
-        [*RAY, "job", "submit", "--", "python", "-m", "ablations.full"],
+        [*ray_nodes.RAY, "job", "submit", "--", "python", "-m", "ablations.full"],
         env=env,
         cwd=head.home,
         stdout=subprocess.PIPE,
