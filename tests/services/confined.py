@@ -17,10 +17,15 @@ ip link set lo up
 mount -t tmpfs tmpfs /dev/shm
 mount --bind "$1/hosts" /etc/hosts
 mkdir -p /run/cal-lab-test && mount -t tmpfs tmpfs /run/cal-lab-test
-cp -r "$1/." /run/cal-lab-test
-mount -o remount,ro,bind /
+mkdir /run/cal-lab-test/given /run/cal-lab-test/root
+cp -r "$1/." /run/cal-lab-test/given
+mount --bind "$PYTHONPATH" /run/cal-lab-test/root
+mount -o remount,ro,bind / && mount -o remount,ro,bind /run/cal-lab-test/root
 mount -t tmpfs -o mode=1777 tmpfs /tmp
-cp -r /run/cal-lab-test /tmp/given
+cp -r /run/cal-lab-test/given /tmp/given
+if [ ! -e "$PYTHONPATH" ]; then # a clone under /tmp
+    mkdir -p "$PYTHONPATH" && mount --rbind /run/cal-lab-test/root "$PYTHONPATH"
+fi
 mkdir /tmp/home
 cd /tmp/home
 shift
@@ -40,7 +45,7 @@ def confined(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``command`` in a pod's confinement, the folder ``given`` at /tmp/given.
 
-    ``hosts`` are names of 127.0.0.1, as services have them. The repository must not be under /tmp.
+    ``hosts`` are names of 127.0.0.1, as services have them.
     """
     needs("unshare", "util-linux")
     needs("ip", "iproute2")
