@@ -16,15 +16,15 @@ mount --make-rprivate /
 ip link set lo up
 mount -t tmpfs tmpfs /dev/shm
 mount --bind "$1/hosts" /etc/hosts
-mkdir -p /run/cal-lab-test && mount -t tmpfs tmpfs /run/cal-lab-test
-mkdir /run/cal-lab-test/given /run/cal-lab-test/root
-cp -r "$1/." /run/cal-lab-test/given
-mount --bind "$PYTHONPATH" /run/cal-lab-test/root
-mount -o remount,ro,bind / && mount -o remount,ro,bind /run/cal-lab-test/root
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/given /mnt/root
+cp -r "$1/." /mnt/given
+mount --bind "$PYTHONPATH" /mnt/root
+mount -o remount,ro,bind / && mount -o remount,ro,bind /mnt/root
 mount -t tmpfs -o mode=1777 tmpfs /tmp
-cp -r /run/cal-lab-test/given /tmp/given
+cp -r /mnt/given /tmp/given
 if [ ! -e "$PYTHONPATH" ]; then # a clone under /tmp
-    mkdir -p "$PYTHONPATH" && mount --rbind /run/cal-lab-test/root "$PYTHONPATH"
+    mkdir -p "$PYTHONPATH" && mount --rbind /mnt/root "$PYTHONPATH"
 fi
 mkdir /tmp/home
 cd /tmp/home
