@@ -16,11 +16,16 @@ mount --make-rprivate /
 ip link set lo up
 mount -t tmpfs tmpfs /dev/shm
 mount --bind "$1/hosts" /etc/hosts
-mkdir -p /run/cal-lab-test && mount -t tmpfs tmpfs /run/cal-lab-test
-cp -r "$1/." /run/cal-lab-test
-mount -o remount,ro,bind /
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/given /mnt/root
+cp -r "$1/." /mnt/given
+mount --bind "$PYTHONPATH" /mnt/root
+mount -o remount,ro,bind / && mount -o remount,ro,bind /mnt/root
 mount -t tmpfs -o mode=1777 tmpfs /tmp
-cp -r /run/cal-lab-test /tmp/given
+cp -r /mnt/given /tmp/given
+if [ ! -e "$PYTHONPATH" ]; then # a clone under /tmp
+    mkdir -p "$PYTHONPATH" && mount --rbind /mnt/root "$PYTHONPATH"
+fi
 mkdir /tmp/home
 cd /tmp/home
 shift
@@ -40,7 +45,7 @@ def confined(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``command`` in a pod's confinement, the folder ``given`` at /tmp/given.
 
-    ``hosts`` are names of 127.0.0.1, as services have them. The repository must not be under /tmp.
+    ``hosts`` are names of 127.0.0.1, as services have them.
     """
     needs("unshare", "util-linux")
     needs("ip", "iproute2")

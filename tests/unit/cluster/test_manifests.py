@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from cluster.manifests import operator_rules
 from cluster.manifests.__main__ import main
 from cluster.manifests.check import placeholders, problems, together
 from cluster.manifests.reading import documents, title
@@ -221,6 +222,36 @@ def test_every_kind_of_manifest_has_a_twin_that_its_schema_refuses() -> None:
 def test_what_may_not_be_there_is_refused(manifest: dict[str, Any], message: str) -> None:
     found = together(twin("cpu", "PriorityClass/cal-lab-spot", "", manifest))
     assert any(message in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"suspend": True, "shutdownAfterJobFinishes": False}, "suspend: needs shutdownAfter"),
+        ({"clusterSelector": {"a": "b"}, "backoffLimit": 0}, "needs ray.io/cluster"),
+        (
+            {"clusterSelector": {"ray.io/cluster": "x"}, "submissionMode": "SidecarMode"},
+            "no SidecarMode",
+        ),
+        ({"ttlSecondsAfterFinished": 5, "shutdownAfterJobFinishes": False}, "ttlSecondsAfter"),
+    ],
+)
+def test_what_two_fields_of_a_job_exclude(changes: dict[str, Any], message: str) -> None:
+    (job,) = [one for one in documents(text_of("batch")) if one["kind"] == "RayJob"]
+    found = [*operator_rules.problems({**job, "spec": {**job["spec"], **changes}})]
+    assert any(message in line for line in found), found
+
+
+def test_redis_password_has_one_place() -> None:
+    parameters = {"num-cpus": "0", "object-store-memory": "1", "redis-password": "x"}
+    found = together(twin("production", RAY, "spec.headGroupSpec.rayStartParams", parameters))
+    assert any("told by gcsFaultToleranceOptions alone" in line for line in found)
+
+
+def test_a_group_without_containers_is_refused_by_the_operator_too() -> None:
+    (cluster,) = [one for one in documents(text_of("cpu")) if one["kind"] == "RayCluster"]
+    found = [*operator_rules.problems(edit(cluster, f"{HEAD}.containers", []))]
+    assert "head: template: at least one container" in found
 
 
 def test_a_suspended_job_is_sound() -> None:
