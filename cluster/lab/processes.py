@@ -120,6 +120,12 @@ class Service:
             found |= more
         return found
 
+    def find(self, word: str) -> list[int]:
+        """Members whose command line holds a word, oldest first: ``ray::`` are Ray's workers with
+        the task they are at, a module's name finds a driver (and the shell around it).
+        """
+        return [pid for pid in sorted(self.members()) if word in _command(pid)]
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to every member, as to all of a machine."""
         for pid in self.members():
@@ -203,6 +209,16 @@ def _belongs(pid: int, session: int, mark: str) -> bool:
         return False
 
 
+def _command(pid: int) -> str:
+    """A process's command line, words apart; empty if it ended."""
+    try:
+        return (
+            (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        )
+    except OSError:
+        return ""
+
+
 def _group(user: str) -> int:
     import pwd
 
@@ -238,6 +254,16 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> bool:
+    """Whether it holds at some moment of the next seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.2)
+    return False
 
 
 @contextmanager
