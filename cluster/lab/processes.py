@@ -27,6 +27,7 @@ HOST = "127.0.0.1"
 MARK = "CAL_LAB_SERVICE"  # holds the service's own random name
 GRACE_S = 10.0  # for a service to end by itself
 PROC = Path("/proc")
+PORTS = range(15_000, 32_000)
 # What a service must not inherit from whoever starts it.
 FOREIGN = ("RAY_", "MLFLOW_", "CAL_", "AWS_", "PG", "REDIS")
 
@@ -236,15 +237,18 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody uses now, all different."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
+    """Ports that nobody uses now on any address, all different.
+
+    Below those that the system gives to outgoing connections: one of them could be taken before a
+    service has it, or while it is down.
+    """
+    found: set[int] = set()
+    while len(found) < count:
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            found.add(port)
+    return list(found)
 
 
 def answers(port: int) -> bool:
