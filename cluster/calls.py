@@ -31,14 +31,18 @@ def account(env: Mapping[str, str]) -> dict[str, str]:
     return basic(user, password) if user is not None and password is not None else {}
 
 
+def token_file(env: Mapping[str, str]) -> Path:
+    """Where Ray looks for its token, unless RAY_AUTH_TOKEN holds it."""
+    return Path(env.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+
+
 def ray_token(env: Mapping[str, str] | None = None) -> str | None:
     """Ray's token where Ray itself looks for it; None where there is none."""
     given = os.environ if env is None else env
     if given.get("RAY_AUTH_TOKEN"):
         return given["RAY_AUTH_TOKEN"]
-    path = Path(given.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return token_file(given).read_text(encoding="utf-8").strip() or None
     except OSError:
         return None
 

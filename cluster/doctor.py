@@ -125,8 +125,9 @@ def _client(address: str) -> Client:
         asked = False
     except ConfigError:
         asked = True
-    path = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    mode = stat.S_IMODE(Path(path).stat().st_mode) if path and Path(path).exists() else None
+    path = calls.token_file(os.environ)
+    held = path.exists() and not os.environ.get("RAY_AUTH_TOKEN")
+    mode = stat.S_IMODE(path.stat().st_mode) if held else None
     return Client(token_mode=mode, token_asked=asked, **versions())
 
 

@@ -27,6 +27,7 @@ HOST = "127.0.0.1"
 MARK = "CAL_LAB_SERVICE"  # holds the service's own random name
 GRACE_S = 10.0  # for a service to end by itself
 PROC = Path("/proc")
+PORTS = range(15_000, 32_000)
 # What a service must not inherit from whoever starts it.
 FOREIGN = ("RAY_", "MLFLOW_", "CAL_", "AWS_", "PG", "REDIS")
 
@@ -120,6 +121,12 @@ class Service:
             found |= more
         return found
 
+    def find(self, word: str) -> list[int]:
+        """Members whose command line holds a word, oldest first: ``ray::`` are Ray's workers with
+        the task they are at, a module's name finds a driver (and the shell around it).
+        """
+        return [pid for pid in sorted(self.members()) if word in _command(pid)]
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to every member, as to all of a machine."""
         for pid in self.members():
@@ -203,6 +210,16 @@ def _belongs(pid: int, session: int, mark: str) -> bool:
         return False
 
 
+def _command(pid: int) -> str:
+    """A process's command line, words apart; empty if it ended."""
+    try:
+        return (
+            (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        )
+    except OSError:
+        return ""
+
+
 def _group(user: str) -> int:
     import pwd
 
@@ -220,15 +237,18 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody uses now, all different."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
+    """Ports that nobody uses now on any address, all different.
+
+    Below those that the system gives to outgoing connections: one of them could be taken before a
+    service has it, or while it is down.
+    """
+    found: set[int] = set()
+    while len(found) < count:
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            found.add(port)
+    return list(found)
 
 
 def answers(port: int) -> bool:
@@ -238,6 +258,16 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> bool:
+    """Whether it holds at some moment of the next seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.2)
+    return False
 
 
 @contextmanager

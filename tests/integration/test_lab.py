@@ -6,7 +6,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 import urllib.error
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from pyarrow.fs import FileSystem
 from cal.cli import StoppedError
 from cluster import calls
 from cluster.lab.mlflow_server import mlflow_server
-from cluster.lab.processes import HOST, Service, answers, environment, free_ports, scratch
+from cluster.lab.processes import HOST, Service, answers, environment, free_ports, scratch, within
 from cluster.lab.ray_nodes import RAY, head, living, node
 from cluster.lab.s3_server import bucket, s3_server
 
@@ -59,16 +58,6 @@ def runs(pid: int) -> bool:
 
 def state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-
-
-def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    """Whether it holds at some moment of the next seconds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 def test_a_service_dies_with_a_child_that_left_its_session(folder: Path) -> None:
@@ -145,8 +134,10 @@ def test_nodes_are_killed_one_by_one_and_come_back(folder: Path) -> None:
             env = environment(folder) | dict(top.client)
             done = subprocess.run([*words, "--", *sleep], env=env, capture_output=True, text=True)
             assert done.returncode == 0, done.stdout + done.stderr
-            assert within(60, lambda: any(_is(pid, "time.sleep(600)") for pid in one.members()))
-            driver = next(pid for pid in one.members() if _is(pid, "time.sleep(600)"))
+            assert within(60, lambda: len(one.find("time.sleep(600)")) > 0)
+            driver = one.find("time.sleep(600)")[-1]
+            assert one.find("ray::JobSupervisor")
+            assert not two.find("time.sleep(600)")
             assert os.getsid(driver) != one.pid  # so a session alone would not end it
             one.kill()
             assert not runs(driver)
@@ -160,13 +151,6 @@ def test_nodes_are_killed_one_by_one_and_come_back(folder: Path) -> None:
             two.terminate()
             assert within(30, lambda: not two.members())
     assert top.members() | one.members() | two.members() == set()
-
-
-def _is(pid: int, word: str) -> bool:
-    try:
-        return word in Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return False
 
 
 def test_the_token_is_in_a_file_of_ours_alone(folder: Path) -> None:

@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
@@ -12,8 +12,9 @@ import pytest
 from cal.config import ConfigError
 from cluster.lab import databases
 from cluster.lab.databases import missing, postgres, redis
-from cluster.lab.processes import Service, environment, scratch
+from cluster.lab.processes import Service, environment, scratch, within
 from cluster.lab.ray_nodes import RAY, head, living, node
+from cluster.lab.whole import lab
 
 
 @pytest.fixture
@@ -72,17 +73,20 @@ def test_redis_asks_for_the_password(folder: Path) -> None:
     assert server.members() == set()
 
 
-def test_a_head_on_redis_finds_its_nodes_again(folder: Path) -> None:
-    with (
-        redis(folder / "redis") as store,
-        head(folder / "h", redis=store) as top,
-        node(top, folder / "a", name="a", cpus=1) as one,
-    ):
-        before = living(top)["a"]
-        top.kill()
-        assert one.alive
-        top.start()
-        assert living(top)["a"] == before
+def test_the_head_of_a_whole_lab_finds_its_nodes_again() -> None:
+    said: list[str] = []
+    with lab(workers=1, cpus=1, redis=True, say=said.append) as place:
+        assert [one.name for one in place.services] == [
+            *("head", "worker-1", "mlflow", "s3", "postgres", "redis")
+        ]
+        assert all(one.alive for one in place.services)
+        assert len(said) == 3
+        before = living(place.head)["worker-1"]
+        place.head.kill()
+        assert place.nodes["worker-1"].alive
+        place.head.start()
+        assert living(place.head)["worker-1"] == before
+    assert not [pid for one in place.services for pid in one.members()]
 
 
 DRIVER = """
@@ -117,16 +121,6 @@ def test_a_driver_on_a_worker_outlives_the_head(folder: Path) -> None:
         top.start()
         (folder / "go").touch()
         assert within(90, (folder / "go.done").exists)
-
-
-def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    """Whether it holds at some moment of the next seconds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if holds():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 @pytest.mark.parametrize(
