@@ -7,6 +7,7 @@ is of one metric ``test/CONDITION/KIND``, whatever it is made of.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cal.severities import QMF_2023, SEVERITIES
 
@@ -32,6 +33,7 @@ class Noise:
         return f"{self.kind}-{self.target if self.target in ('half', 'all') else 'single'}"
 
 
+@lru_cache(maxsize=4096)  # every row has the same hundred
 def noise_of(condition: str) -> Noise | None:
     """``gaussian-fac-0.5`` in parts; None for clean, robust and what is derived. ``missing-fac`` is
     missing in all samples, severity 1.

@@ -80,11 +80,12 @@ def _row(regime: str, arm: str, seed: int, key: str, entry: "Entry | None") -> R
 def cells(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
     """(regime, arm) -> its rows. Raises ``ValueError`` for a seed that comes twice."""
     found: dict[tuple[str, str], list[Row]] = {}
+    seen: set[tuple[str, str, int]] = set()
     for row in rows:
-        cell = found.setdefault((row.regime, row.arm), [])
-        if any(row.seed == other.seed for other in cell):
+        if (row.regime, row.arm, row.seed) in seen:
             raise ValueError(f"rows: given seed {row.seed} of {row.arm} in {row.regime} twice")
-        cell.append(row)
+        seen.add((row.regime, row.arm, row.seed))
+        found.setdefault((row.regime, row.arm), []).append(row)
     return found
 
 

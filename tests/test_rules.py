@@ -20,7 +20,7 @@ LINES = 400
 # Where a library may be imported; nowhere else.
 HOMES = {
     "ray": ("cal/adapters/ray_*.py", "search_spaces/explore.py", "benchmarks/raw_*.py")
-    + ("cluster/*", "tests/integration/*"),
+    + ("cluster/*", "tests/integration/*", "tests/services/*"),
     "mlflow": ("cal/adapters/tracking*.py", "tests/integration/*"),
     "matplotlib": ("evidence/charts/still.py",),
     "plotly": ("evidence/pages/html.py",),

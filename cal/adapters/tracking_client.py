@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from sys import intern
 
 from mlflow.entities import Dataset as MlflowDataset
 from mlflow.entities import DatasetInput, Experiment, InputTag, Metric, Param, Run, RunTag
@@ -199,8 +200,10 @@ def log_data(client: MlflowClient, run_id: str, data: Data) -> None:
 
 
 def entry(run: Run) -> Entry:
-    """A seed run as plain data."""
-    tags = {key: value for key, value in run.data.tags.items() if key.startswith("cal.")}
+    """A seed run as plain data. Names that every row has are held once: a study has many rows."""
+    tags = {
+        intern(key): intern(value) for key, value in run.data.tags.items() if key.startswith("cal.")
+    }
     return Entry(
         run_id=run.info.run_id,
         regime=tags.get("cal.regime", ""),
@@ -208,7 +211,7 @@ def entry(run: Run) -> Entry:
         seed=int(tags.get("cal.seed", "0")),
         variants=tuple(filter(None, tags.get("cal.variants", "").split(","))),
         status=run.info.status,
-        metrics={k: v for k, v in run.data.metrics.items() if k.startswith(FINAL)},
+        metrics={intern(k): v for k, v in run.data.metrics.items() if k.startswith(FINAL)},
         params=plain_params(run.data.params),
         tags=tags,
         start=run.info.start_time,

@@ -126,7 +126,7 @@ class Ledger(Variants):
     def repair(self) -> None:
         """After an outage: rows that were made twice."""
         for experiment_id in self.ids.values():
-            self.drop_twins(self.seed_runs(experiment_id).values())
+            self.sole(experiment_id)
 
     def keep(self, name: str, text: str) -> None:
         """A text with the study (on its report run), given back by ``kept``."""

@@ -1,7 +1,7 @@
 """The read side: everything the report needs, from MLflow alone."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mlflow.artifacts import download_artifacts
@@ -70,14 +70,18 @@ class Reader:
 
     def _rows(self, experiment: str) -> dict[str, Entry]:
         """Rows of one experiment by hash. One search: 10 ms a run, as is one look-up a hash."""
-        return by_hash(self.seed_runs(experiment).values())
+        return by_hash(self.each_seed_run(experiment))
+
+    def each_seed_run(self, experiment: str) -> Iterator[Run]:
+        """The rows of one experiment as MLflow has them, a page at a time, in which a row takes
+        several times what an ``Entry`` does.
+        """
+        with told(self.uri):
+            yield from search(self.client, [experiment], level("seed"))
 
     def seed_runs(self, experiment: str) -> dict[str, Run]:
-        """The rows of one experiment as MLflow has them, by run id."""
-        with told(self.uri):
-            return {
-                run.info.run_id: run for run in search(self.client, [experiment], level("seed"))
-            }
+        """All of them at once, by run id."""
+        return {run.info.run_id: run for run in self.each_seed_run(experiment)}
 
     def variant_runs(self, experiment: str) -> dict[str, Run]:
         """The variant runs of one experiment by name."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from sys import intern
 
 from cal.cli import StoppedError
 from cal.config import Config, ConfigError, flatten
@@ -201,9 +202,10 @@ def flat_params(config: Config) -> dict[str, str]:
 
 def plain_params(params: Mapping[str, str]) -> dict[str, object]:
     """The values that ``flat_params`` wrote; a string that is no JSON is itself."""
-    return {key: _plain(text) for key, text in params.items()}
+    return {intern(key): _plain(text) for key, text in params.items()}
 
 
+@lru_cache(maxsize=4096)
 def _plain(text: str) -> object:
     try:
         return json.loads(text)

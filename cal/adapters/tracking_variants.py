@@ -4,7 +4,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mlflow.entities import Run
@@ -26,6 +26,8 @@ from cal.adapters.tracking_view import COLOURS
 from cal.adapters.tracking_write import PARENT, Writer
 
 NOTE = "mlflow.note.content"
+Seen = dict[str, tuple[str, str, str]]
+"""Row -> its variant, the run it stands below, its status."""
 KEPT = (NOTE, "mlflow.runColor")  # with our tags, what a variant run made anew inherits
 
 
@@ -40,16 +42,37 @@ class Variants(Writer):
     def lay_out(self, regime: str, variants: Sequence[Variant]) -> None:
         """The variant runs of a regime, in the order of the plan by their start times."""
         there = self.variant_runs(self.ids[regime])
-        rows = self.seed_runs(self.ids[regime])
-        self.drop_twins(rows.values())
-        self._rows_of[regime] = by_hash(rows.values())
+        self._rows_of[regime], seen = self.sole(self.ids[regime])
         self.variants |= {(regime, name): run for name, run in there.items()}
         now = int(time.time() * 1000)
         for i, variant in enumerate(variants):
             if variant.name not in there:
                 self._lay_out_one(regime, variant, now + i, COLOURS[i % len(COLOURS)])
-        for row in rows.values():
-            self._adopt(regime, row)
+        for row, (name, parent, _) in seen.items():
+            self._adopt(regime, row, name, parent)
+
+    def sole(self, experiment: str) -> tuple[dict[str, Entry], Seen]:
+        """Rows by hash, each hash once; and what was seen of all rows.
+
+        Of rows with one hash the one that ``by_hash`` chooses stays, and what is FINISHED: an
+        answer that was lost in an outage may have left a second one behind.
+        """
+        seen: Seen = {}
+        rows = by_hash(self._noting(seen, experiment))
+        chosen = {row.run_id for row in rows.values()}
+        for run_id in [row for row in seen if row not in chosen]:
+            if seen[run_id][2] != "FINISHED":
+                with self.writing():
+                    self.client.delete_run(run_id)
+                del seen[run_id]
+        return rows, seen
+
+    def _noting(self, seen: Seen, experiment: str) -> Iterator[Run]:
+        for run in self.each_seed_run(experiment):
+            tags = run.data.tags
+            found = (tags.get("cal.variant", ""), tags.get(PARENT, ""), run.info.status)
+            seen[run.info.run_id] = found
+            yield run
 
     def add_variant(self, regime: str, variant: Variant) -> None:
         """One more variant run; nothing where it is there."""
@@ -97,11 +120,11 @@ class Variants(Writer):
             log_points(self.client, run.info.run_id, points, start=start, params=params, tags=tags)
             self.client.set_terminated(run.info.run_id, status)
 
-    def _adopt(self, regime: str, row: Run) -> None:
+    def _adopt(self, regime: str, row: str, name: str, before: str) -> None:
         """A row whose parent is gone (a driver died while it moved them) gets its variant."""
-        parent = self.variants.get((regime, row.data.tags.get("cal.variant", "")))
-        if parent is not None and row.data.tags.get(PARENT) != parent.info.run_id:
-            self.client.set_tag(row.info.run_id, PARENT, parent.info.run_id)
+        parent = self.variants.get((regime, name))
+        if parent is not None and before != parent.info.run_id:
+            self.client.set_tag(row, PARENT, parent.info.run_id)
 
     def _variant(self, regime: str, name: str, start: int, tags: Mapping[str, str]) -> Run:
         """A new variant run, and its rows as its children."""

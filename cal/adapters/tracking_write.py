@@ -184,17 +184,6 @@ class Writer(Reader):
             self.client.get_experiment(next(iter(self.ids.values())))
         time.sleep(SETTLE_S)
 
-    def drop_twins(self, runs: Iterable[Run]) -> None:
-        """Of rows with one hash the one that ``by_hash`` chooses stays, and what is FINISHED: an
-        answer that was lost in an outage may have left a second one behind.
-        """
-        rows = list(runs)
-        chosen = {row.run_id for row in by_hash(rows).values()}
-        for run in rows:
-            if run.info.run_id not in chosen and run.info.status != "FINISHED":
-                with self.writing():
-                    self.client.delete_run(run.info.run_id)
-
     def _flush(self, row: OpenRow, tags: dict[str, str] | None = None) -> None:
         labels = tags or {}
         if row.infinite:

@@ -6,6 +6,7 @@ their resamples.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +47,7 @@ def bca(
     """
     x, quantile = stacked("deltas", deltas), float(special.ndtri((1 + between("level", level)) / 2))
     flat = x.reshape(-1, x.shape[-1])
-    counts = drawn(np.random.default_rng(seed), x.shape[-1], draws)
+    counts = _counts(seed, x.shape[-1], draws)
     rows = max(1, _BLOCK // draws)
     parts = [_bca(flat[i : i + rows], counts, quantile) for i in range(0, len(flat), rows)]
     low, high = np.concatenate([*parts, np.empty((2, 0))], axis=1).reshape(2, *x.shape[:-1])
@@ -62,11 +63,7 @@ def permutation_p(deltas: Array | Values, *, draws: int = 9999, seed: int = 0) -
     """
     x = stacked("deltas", deltas)
     n = x.shape[-1]
-    if exact := n <= EXACT:
-        up = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-    else:
-        up = np.random.default_rng(seed).integers(2, size=(draws, n))
-    signs = np.where(up == 1, 1.0, -1.0)
+    exact, signs = n <= EXACT, _signs(seed, n, draws)
     flat, rows = x.reshape(-1, n), max(1, _BLOCK // len(signs))
     hits = [_as_extreme(flat[i : i + rows], signs) for i in range(0, len(flat), rows)]
     count = np.concatenate([*hits, np.empty(0)]).reshape(x.shape[:-1])
@@ -132,6 +129,26 @@ def drawn(generator: np.random.Generator, size: int, draws: int) -> Array:
     chosen = generator.integers(size, size=(draws, size)) + size * np.arange(draws)[:, None]
     counts = np.bincount(chosen.reshape(-1), minlength=draws * size)
     return np.asarray(counts.reshape(draws, size) / size)
+
+
+@lru_cache(maxsize=2)
+def _counts(seed: int, size: int, draws: int) -> Array:
+    """``drawn`` of a seed: a report asks hundreds of times for the same, 100 MB at 2,500 seeds."""
+    found = drawn(np.random.default_rng(seed), size, draws)
+    found.flags.writeable = False
+    return found
+
+
+@lru_cache(maxsize=2)
+def _signs(seed: int, n: int, draws: int) -> Array:
+    """All 2^n flips of few seeds, else random ones: [flips, n], 1 or -1."""
+    if n <= EXACT:
+        up = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    else:
+        up = np.random.default_rng(seed).integers(2, size=(draws, n))
+    signs = np.where(up == 1, 1.0, -1.0)
+    signs.flags.writeable = False
+    return signs
 
 
 def _bca(x: Array, counts: Array, quantile: float) -> Array:

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -197,6 +199,28 @@ def test_correction_widens_and_none_is_the_t_interval(n: int, ratio: float) -> N
 def test_signed_ranks_are_what_scipy_computes_without_ties(n: int) -> None:
     x = np.random.default_rng(n).normal(0.2, 1, n)
     assert wilcoxon_p(x) == pytest.approx(stats.wilcoxon(x, method="exact").pvalue)
+
+
+@pytest.mark.parametrize("n", [200, 400, 3000])
+def test_signed_ranks_of_many_pairs_are_normal_as_in_scipy(n: int) -> None:
+    """2^n is no number from n = 1024 on."""
+    x = np.random.default_rng(n).normal(0.05, 1, n)
+    expected = stats.wilcoxon(x, method="asymptotic", correction=True).pvalue
+    assert wilcoxon_p(x) == pytest.approx(expected)
+    tied = np.round(x)
+    expected = stats.wilcoxon(tied, method="asymptotic", correction=True).pvalue
+    assert wilcoxon_p(tied) == pytest.approx(expected)
+    assert wilcoxon_p([1.0, -1.0] * n) == 1.0
+
+
+def test_signed_ranks_counted_and_normal_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 100 pairs both ways differ by less than the docstring's .002, whatever the effect."""
+    for shift in (0.0, 0.1, 0.2, 0.3):
+        x = np.random.default_rng(7).normal(shift, 1, 100)
+        counted = wilcoxon_p(x)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.modules["evidence.statistics.paired"], "COUNTED", 99)
+            assert wilcoxon_p(x) == pytest.approx(counted, abs=0.002)
 
 
 def test_signed_ranks_with_ties_worked_by_hand() -> None:
