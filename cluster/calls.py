@@ -63,8 +63,12 @@ def ask(
     data = None if given is None else json.dumps(given).encode()
     sent = {"Content-Type": "application/json", **(headers or {})}
     request = urllib.request.Request(url, data=data, headers=sent, method=method)
-    with urllib.request.urlopen(request, timeout=seconds) as answer:
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=seconds) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
+        raise
 
 
 def alive(address: str, token: str | None) -> list[dict[str, Any]]:
