@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from cal.fields import ConfigError
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -14,9 +16,15 @@ def in_job() -> bool:
 def home() -> str:
     """``CAL_HOME``; else the checkout's ``store``; in a job or without a checkout ``~/cal-lab``.
 
-    An absolute path, or a URI such as ``s3://bucket/lab`` as given.
+    An absolute path, or a URI such as ``s3://bucket/lab`` as given. Raises ``ConfigError`` for one
+    with a query: folders are appended to it.
     """
     given = os.environ.get("CAL_HOME")
+    if given and "://" in given and "?" in given:
+        raise ConfigError(
+            f"CAL_HOME: given {given}; allowed: a folder, or a storage URI without '?' "
+            "(AWS_ENDPOINT_URL names an S3 server that is not Amazon's)"
+        )
     if given:
         return given if "://" in given else str(Path(given).expanduser().absolute())
     if (CHECKOUT / "pyproject.toml").is_file() and not in_job():

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cal import home
+from cal.fields import ConfigError
 
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 
@@ -68,3 +69,11 @@ def test_outside_a_job_relative_paths_are_the_shells(tmp_path: Path) -> None:
     assert home.resolve("out") == tmp_path / "out"
     assert home.resolve("/abs/out") == Path("/abs/out")
     assert home.resolve("~/out") == tmp_path / "user" / "out"
+
+
+def test_a_uri_with_a_query_is_refused_since_folders_are_appended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CAL_HOME", "s3://bucket/lab?endpoint_override=localhost:9000")
+    with pytest.raises(ConfigError, match="^CAL_HOME: given s3.*without '[?]' .AWS_ENDPOINT_URL"):
+        home.home()
