@@ -3,7 +3,6 @@
 import os
 from io import BytesIO
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -92,6 +91,6 @@ def load(folder: str, key: str) -> State | None:
         content = stream.read()
     try:
         state: State = torch.load(BytesIO(content), weights_only=True, map_location="cpu")
-    except (EOFError, RuntimeError, UnpicklingError) as error:
+    except Exception as error:  # a damaged file raises whatever its reader stumbles over
         raise DamagedError(f"{path}: no checkpoint: {error}") from error
     return state

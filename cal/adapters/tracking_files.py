@@ -39,7 +39,7 @@ def write_predictions(path: Path, predictions: Mapping[str, Predictions]) -> Non
 
 def read_predictions(path: Path) -> dict[str, Predictions]:
     """What ``write_predictions`` wrote."""
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
         table = {name: file[name] for name in file.files}
     return {
         str(name): Predictions(

@@ -2,7 +2,9 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from zipfile import BadZipFile
 
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
@@ -10,7 +12,14 @@ from mlflow.tracking import MlflowClient
 
 from cal.adapters.tracking_client import entry, search, told
 from cal.adapters.tracking_files import CURVES, PREDICTIONS, read_curves, read_predictions
-from cal.adapters.tracking_rows import SINGLE, Address, Curves, Entry, check_names
+from cal.adapters.tracking_rows import (
+    SINGLE,
+    Address,
+    Curves,
+    Entry,
+    LedgerError,
+    check_names,
+)
 from cal.adapters.tracking_view import TAG, TRIALS, addresses, level
 from cal.config import ConfigError
 from cal.records import Predictions
@@ -29,6 +38,15 @@ def by_hash(runs: Iterable[Run]) -> dict[str, Entry]:
         if first is None or (first.status != "FINISHED" and row.status == "FINISHED"):
             rows[row.hash] = row
     return rows
+
+
+@contextmanager
+def _ours(file: str) -> Iterator[None]:
+    """A file of the ledger that is damaged, or that somebody else put there, as one line."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+        raise LedgerError(f"ledger: {file} is no file of ours ({error}); remove it") from error
 
 
 class Reader:
@@ -101,12 +119,14 @@ class Reader:
 
     def run_curves(self, artifacts: str) -> Curves:
         """The curves of one run; ``artifacts``: where its files are (``Entry.artifacts``)."""
-        with told(self.uri), tempfile.TemporaryDirectory() as folder:
+        file, keep = f"{artifacts}/{CURVES}", tempfile.TemporaryDirectory
+        with told(self.uri), keep() as folder, _ours(file):
             return read_curves(self._fetch(artifacts, CURVES, folder))
 
     def predictions(self, row: Entry) -> dict[str, Predictions]:
         """Condition -> per-sample predictions of one run."""
-        with told(self.uri), tempfile.TemporaryDirectory() as folder:
+        file, keep = f"{row.artifacts}/{PREDICTIONS}", tempfile.TemporaryDirectory
+        with told(self.uri), keep() as folder, _ours(file):
             return read_predictions(self._fetch(row.artifacts, PREDICTIONS, folder))
 
     def plan(self, study: str) -> str:

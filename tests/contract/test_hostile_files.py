@@ -113,7 +113,7 @@ KINDS = {
         lambda p: saved(p, old=True), one_checkpoint, checkpoint.DamagedError, "k.pt"
     ),
     "checkpoint, plain pickle": Kind(plain, one_checkpoint, checkpoint.DamagedError, "k.pt"),
-    "checkpoint, tar": Kind(tar, one_checkpoint, (checkpoint.DamagedError, IndexError), "k.pt"),
+    "checkpoint, tar": Kind(tar, one_checkpoint, checkpoint.DamagedError, "k.pt"),
     "checkpoint, array": Kind(objects, one_checkpoint, checkpoint.DamagedError, "k.pt"),
     "weights of a ResNet, torch": Kind(saved, weights, ConfigError, "w.pth"),
     "weights of a ResNet, pickle": Kind(plain, weights, ConfigError, "w.pth"),

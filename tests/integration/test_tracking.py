@@ -258,3 +258,18 @@ def test_a_run_of_its_own_stands_at_the_top_without_variants(home: Path) -> None
 def test_an_unknown_study_is_answered_with_those_there_are(ledger: Ledger) -> None:
     with pytest.raises(ConfigError, match="--study: given 'defualt'; allowed: s"):
         ledger.rows("defualt")
+
+
+@pytest.mark.parametrize("name", ["predictions.npz", "curves.json"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"[1, {]", b"[1, 2]", b"\x80\x04."])
+def test_a_file_that_is_none_of_ours_is_one_line(ledger: Ledger, name: str, content: bytes) -> None:
+    complete(ledger, seed(0), 0.75)
+    (row,) = ledger.rows("s")
+    Path(row.artifacts, name).write_bytes(content)
+    read = {
+        "curves.json": lambda: ledger.run_curves(row.artifacts),
+        "predictions.npz": lambda: ledger.predictions(row),
+    }
+    with pytest.raises(LedgerError, match=f"{name} is no file of ours") as caught:
+        read[name]()
+    assert "\n" not in str(caught.value)
