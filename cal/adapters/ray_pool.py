@@ -82,10 +82,11 @@ class Unit:
 class Course:
     """How far a run came, through all its workers."""
 
-    furthest: Epoch | None = None
+    furthest: Epoch | None = None  # that this driver saw trained
     said: int = 0  # the last epoch told
     base: Epoch | None = None  # the last one read from a checkpoint, while it is read
     lost: int = 0  # epoch that was furthest when a worker was lost
+    interrupted: bool = False  # its worker was lost, and nothing was said since
     node: str = ""  # where its worker was lost
     preempted: bool = False
 
@@ -185,8 +186,8 @@ class Pool:
         else:
             yield from self._resumed(key, course, record)
         if isinstance(record, Epoch):
-            course.said = record.epoch
-            if course.furthest is None or record.epoch > course.furthest.epoch:
+            course.said, far = record.epoch, course.furthest
+            if not record.replayed and (far is None or record.epoch > far.epoch):
                 course.furthest = record
         job = unit.left[key]
         if not isinstance(record, Epoch) or record.epoch == job.until:
@@ -197,13 +198,13 @@ class Pool:
         """What the first news after a checkpoint was read, or after epochs went back, tell."""
         base, course.base = course.base, None
         again = isinstance(record, Epoch) and record.epoch <= course.said
-        if base is None and not again:
+        if base is None and not (again or course.interrupted):
             return
         epoch, trained = (base.epoch, base.seconds) if base else (0, 0.0)
         far = course.furthest
         lost = None if far is None else max(0.0, far.seconds - trained)
         gone = course.preempted or bool(course.node and not ray_cluster.alive(course.node))
-        course.node, course.preempted = "", False
+        course.interrupted, course.node, course.preempted = False, "", False
         yield Resumed(key, epoch, trained, lost, gone)
 
     def _note_loss(self, unit: Unit, stream: Any, error: Exception) -> None:
@@ -221,7 +222,7 @@ class Pool:
         reached = [0 if c.furthest is None else c.furthest.epoch for c in courses]
         further = [epoch > c.lost for epoch, c in zip(reached, courses, strict=True)]
         for epoch, course in zip(reached, courses, strict=True):
-            course.lost = epoch
+            course.lost, course.interrupted = epoch, True
         return all(further) or any(course.preempted for course in courses)
 
     def _lost(self, unit: Unit, reason: str) -> Iterator[Event]:
@@ -238,9 +239,8 @@ class Pool:
         elif jobs and unit.attempt < ATTEMPTS:
             self._begin(jobs, attempt=unit.attempt + 1)
         elif jobs:
-            text = (
-                f"the worker died {ATTEMPTS} times at one place\n{reason.strip().splitlines()[0]}"
-            )
+            first = reason.strip().splitlines()[0]
+            text = f"the worker died {ATTEMPTS} times at one place\n{first}"
             yield from (Said(job.key, Failure(text)) for job in jobs)
 
     def _smaller(self, unit: Unit, error: str, *, full: bool = False) -> Iterator[Event]:
