@@ -8,7 +8,7 @@ from typing import Literal
 PACKAGES = ("ray", "torch", "numpy", "pyarrow", "mlflow", "optuna", "pydantic")
 GB = 1e9
 LOW, FULL = 5 * GB, 1 * GB  # free bytes of a disk: a warning, a problem
-SKEW_WARNING_S, SKEW_PROBLEM_S = 2.0, 30.0  # leases of studies compare clocks
+SKEW_WARNING_S, SKEW_PROBLEM_S = 2.0, 30.0  # times in logs and MLflow come from all nodes
 
 Level = Literal["ok", "warning", "problem"]
 

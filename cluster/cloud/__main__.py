@@ -3,14 +3,13 @@
 ``--filled`` refuses placeholders too: for a file that is about to be used.
 """
 
-import argparse
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 import yaml
 
+from cal import cli
+from cluster.checking import checked
 from cluster.cloud import launcher, rays
-from cluster.manifests.check import placeholders
 
 
 def problems(text: str) -> list[str]:
@@ -20,23 +19,10 @@ def problems(text: str) -> list[str]:
     return found or [*launcher.problems(config), *rays.azure_problems(config)]
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Check every file, say all that is wrong; 0 if nothing is."""
-    parser = argparse.ArgumentParser(prog="python -m cluster.cloud", description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--filled", action="store_true", help="refuse placeholders too")
-    given = parser.parse_args(words)
-    wrong = 0
-    for path in given.files:
-        text = path.read_text(encoding="utf-8")
-        found = problems(text) + (placeholders(text) if given.filled else [])
-        for line in found:
-            print(f"{path}: {line}", file=sys.stderr)
-        if not found:
-            print(f"{path}: sound")
-        wrong += bool(found)
-    return int(wrong > 0)
+    return checked("cluster.cloud", __doc__, words, problems=problems, sound=lambda text: "sound")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    cli.run(main, module="cluster.cloud")
