@@ -115,7 +115,7 @@ class Train(Section):
     batch: Count = 64  # the last, incomplete batch of an epoch is dropped
     validate_every: Count = 10  # epochs between validations on the select part
     precision: Literal["float32", "bfloat16"] = "float32"  # of the encoders; bfloat16 is for GPUs,
-    # on a CPU its convolutions differ from run to run (oneDNN, torch 2.11)
+    # a CPU computes in float32 and says so: its convolutions in bfloat16 gave NaN (torch 2.11)
     accumulate: Count = 1  # parts of a batch that go through the network one after another
     channels_last: bool = False  # memory layout of images
     compile: Literal["none", "aot_eager", "inductor"] = "none"  # torch.compile's backend

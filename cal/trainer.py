@@ -41,6 +41,7 @@ from cal.parallel import Group, check_workers
 from cal.records import Epoch, Failure, Record, Result
 
 State = dict[str, Any]
+FLOAT32 = "train.precision: a CPU computes in float32; its convolutions in bfloat16 gave NaN"
 
 
 class Trainer:
@@ -223,6 +224,7 @@ class Trainer:
         validation = score(self.network, self.select_part) if due else [{} for _ in self.configs]
         looked = self.selection.look(self.network, self.epoch, self._without())
         reported, warned = self.method.reports(), self.method.warnings(self._kl)
+        unlike = self.epoch == 1 and train.precision == "bfloat16" and self.device.type == "cpu"
         names = self.config.modalities
         records: list[Record] = []
         for r, loss in enumerate(self._loss.tolist()):
@@ -237,7 +239,7 @@ class Trainer:
                 metrics |= {
                     template.format(n): float(v) for n, v in zip(names, values, strict=True)
                 }
-            told = (metrics, tuple(warned[r]), self.seconds[r])
+            told = (metrics, (*warned[r], *([FLOAT32] if unlike else [])), self.seconds[r])
             records.append(Epoch(self.epoch, train.epochs, self.step, *told))
         return tuple(records)
 

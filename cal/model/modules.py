@@ -52,7 +52,9 @@ class ModuleEncoders(Encoders):
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """M tensors [1, B, ...] -> h [1, M, B, H]."""
-        with torch.autocast(inputs[0].device.type, torch.bfloat16, enabled=self.in_bfloat16):
+        kind = inputs[0].device.type
+        lower = self.in_bfloat16 and kind != "cpu"  # the trainer tells what a CPU does
+        with torch.autocast(kind, torch.bfloat16, enabled=lower):
             features = [tower(x[0]).float() for x, tower in zip(inputs, self.towers, strict=True)]
         return torch.stack([self._filled(h, m) for m, h in enumerate(features)])[None]
 

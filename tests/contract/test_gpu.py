@@ -112,3 +112,16 @@ def test_packs_on_a_gpu_are_measured_to_be_large() -> None:
         free=footprint.free_bytes(),
     )
     assert size.target >= 32
+
+
+def test_encoders_in_bfloat16_give_nearly_the_same_loss() -> None:
+    """8 bits of mantissa: 25 % of a first epoch's loss at most, and not nothing."""
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        tree = merge(RESNET, {"train": {"epochs": 1, "precision": precision}})
+        *epochs, _ = (record for (record,) in on_gpu([parse(tree)]).records())
+        assert isinstance(epochs[-1], Epoch)
+        assert epochs[-1].warnings == ()
+        losses.append(epochs[-1].metrics["train/loss"])
+    assert losses[0] != losses[1], "it did nothing"
+    assert losses[1] == pytest.approx(losses[0], rel=0.25)
