@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -280,6 +281,6 @@ def test_metrics_of_a_node_are_read_without_a_token(place: Place) -> None:
     for port in ports:
         try:
             found.append(status(f"http://{HOST}:{port}/metrics", NOBODY))
-        except (OSError, ValueError):  # a port that speaks another language
+        except (OSError, ValueError, HTTPException):  # a port that speaks another language
             continue
-    assert found == [200]
+    assert 200 in found, found  # Ray has one or two such ports
