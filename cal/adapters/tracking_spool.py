@@ -82,7 +82,9 @@ class Spool:
         begun = time.monotonic()
         while (left := [row for row in self._rows.values() if row.ended]) or self._away:
             if self._away is not None and time.monotonic() - begun > patience:
-                raise LedgerError(f"{self._away}; {self._told(len(left))}")
+                held = sum(not row.filed for row in left)
+                lost = f"; {held} others are ended again from their checkpoints" if held else ""
+                raise LedgerError(f"{self._away}; {self._told(len(left) - held)}{lost}")
             if self._away is not None:
                 time.sleep(max(0.0, self._next - time.monotonic()))
             self._look()
@@ -112,6 +114,8 @@ class Spool:
                 self.ledger.look_again()
             for row in list(self._rows.values()):
                 self._bring(row)
+            if self._away is not None:
+                self.ledger.repair()
         except LeaseLost:
             raise
         except LedgerError as error:
@@ -121,7 +125,6 @@ class Spool:
         if self._away is not None:
             self._away = None
             self.note(f"the ledger is back after {time.monotonic() - self._since:.0f} s")
-            self.ledger.repair()
 
     def _bring(self, row: Row) -> None:
         bring(row, self.ledger, self.folder)

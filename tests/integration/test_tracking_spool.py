@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
 
 class Away:
-    """A client whose calls ``first`` to ``last`` (counted from 1) get no answer. ``after``: the
-    store has done what was asked; only its answer is lost.
+    """A client whose calls ``first`` to ``last`` (counted from 1) get no answer, of them ``every``
+    so many. ``after``: the store has done what was asked; only its answer is lost.
     """
 
-    def __init__(self, client: Any, first: int, last: float, *, after: bool) -> None:
+    def __init__(
+        self, client: Any, first: int, last: float, *, after: bool, every: int = 1
+    ) -> None:
         self.client, self.first, self.last, self.after, self.calls = client, first, last, after, 0
+        self.every = every
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self.client, name)
@@ -35,6 +38,7 @@ class Away:
         def call(*words: Any, **given: Any) -> Any:
             self.calls += 1
             gone = self.first <= self.calls <= self.last
+            gone = gone and (self.calls - self.first) % self.every == 0
             found = None if gone and not self.after else real(*words, **given)
             if gone:
                 raise MlflowException("connection refused")
@@ -51,8 +55,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setenv("CAL_HOME", str(home))
 
 
-def away(ledger: "Ledger", first: int, last: float, *, after: bool = False) -> Away:
-    client = Away(ledger.client, first, last, after=after)
+def away(ledger: "Ledger", first: int, last: float, *, after: bool = False, every: int = 1) -> Away:
+    client = Away(ledger.client, first, last, after=after, every=every)
     ledger.client = client  # type: ignore[assignment]
     return client
 
@@ -119,6 +123,19 @@ def test_an_outage_at_any_call_loses_and_doubles_nothing(
         assert not list(Path(spool_of("s")).glob("*")), first
 
 
+@pytest.mark.parametrize("after", [False, True], ids=["not done", "done, the answer lost"])
+@pytest.mark.parametrize("every", [2, 3, 5, 7])
+def test_a_store_that_stumbles_again_and_again_loses_and_doubles_nothing(
+    home: Path, undisturbed: tuple[int, Any], every: int, after: bool
+) -> None:
+    """Also while it is repaired; of the first hundred calls every second, third, ..."""
+    with opened(home) as ledger:
+        client = away(ledger, 1, 100, after=after, every=every)
+        trained(ledger).settle()
+        ledger.client = client.client
+        assert content(ledger) == undisturbed[1]
+
+
 def test_an_outage_longer_than_the_study_is_written_by_the_next_driver(
     home: Path, undisturbed: tuple[int, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,7 +143,9 @@ def test_an_outage_longer_than_the_study_is_written_by_the_next_driver(
     with opened(home) as ledger:
         client, heard = away(ledger, 5, 10**9), list[str]()
         spool = trained(ledger, heard.append)
-        with pytest.raises(LedgerError, match="2 ended runs are kept in .*spool/s") as caught:
+        with pytest.raises(
+            LedgerError, match="1 ended runs are kept in .*spool/s.*; 1 others"
+        ) as caught:
             spool.settle()
         assert "\n" not in str(caught.value)
         ledger.client = client.client
