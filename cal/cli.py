@@ -154,5 +154,12 @@ def interruptible() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, stop)
+    heed()
+
+
+def heed() -> None:
+    """Raises ``KeyboardInterrupt`` if a signal came whose exception was lost on the way: for loops
+    around libraries that swallow it.
+    """
     if _signals:
         raise KeyboardInterrupt

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from cal.cli import DONE, INTERRUPTED, SOME_FAILED, StoppedError
+from cal.cli import DONE, INTERRUPTED, SOME_FAILED, StoppedError, heed
 
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 PAUSE_S = 2.0  # between tries
@@ -59,6 +59,7 @@ def follow(
     log, silent_since = Log(), None
     while True:
         _shown(log, chunks, show)
+        heed()
         found = info()
         if found is not None and silent_since is not None:
             say("connected again")
@@ -79,6 +80,7 @@ def _shown(log: Log, chunks: Callable[[], Iterable[str]], show: Callable[[str], 
     log.again()
     with suppress(ConnectionError):
         for chunk in chunks():
+            heed()  # Ray's client may have swallowed it in a callback
             new = log.fresh(chunk)
             if new:
                 show(new)

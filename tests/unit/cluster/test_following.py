@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
+from cal import cli
 from cal.cli import StoppedError
 from cluster.following import Info, Log, ending, exit_code, follow, revealing
 
@@ -154,3 +155,17 @@ def test_other_names_pass(name: str) -> None:
 def test_an_address_with_a_password_is_a_secret_under_any_name() -> None:
     assert revealing("STORE", "postgresql+psycopg2://me:pw@host/db")
     assert not revealing("STORE", "http://host:5000/a@b")
+
+
+def test_an_interrupt_that_a_library_swallowed_ends_the_following(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cli, "_signals", [2])
+    with pytest.raises(KeyboardInterrupt):
+        follow(
+            chunks=lambda: ["line\n"],
+            info=lambda: {"status": "RUNNING"},
+            show=lambda text: None,
+            say=lambda text: None,
+            patience=1.0,
+        )
