@@ -28,6 +28,16 @@ class Epoch:
     replayed: bool = field(default=False, compare=False)  # read from a checkpoint
 
 
+def plain(record: Epoch) -> dict[str, object]:
+    """An epoch as plain data, which ``epoch_of`` reads."""
+    return {**vars(record), "metrics": dict(record.metrics)}
+
+
+def epoch_of(tree: Mapping[str, object]) -> Epoch:
+    """What ``plain`` wrote, now or before it knew all of these keys."""
+    return Epoch(**{**tree, "warnings": tuple(tree["warnings"])})  # type: ignore[arg-type]
+
+
 def news(record: Epoch, told: set[str]) -> list[str]:
     """Those warnings whose subject (before the colon) is not in ``told`` yet, where it is put."""
     fresh = [line for line in record.warnings if line.partition(":")[0] not in told]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from cal import checkpoint
 from cal.config import Config
 from cal.parallel import Group
-from cal.records import Epoch, Record
+from cal.records import Epoch, Record, epoch_of, plain
 from cal.trainer import State, Trainer
 
 Build = Callable[[Sequence[Config]], Trainer]
@@ -46,7 +46,7 @@ class Member:
 
     def past(self) -> Iterator[Epoch]:
         """Its epochs so far, but none after its pause: an earlier driver may have gone further."""
-        for record in map(_epoch, self.history):
+        for record in map(epoch_of, self.history):
             if self.job.until is None or record.epoch <= self.job.until:
                 yield replace(record, replayed=True)
 
@@ -97,7 +97,7 @@ def _together(
         ended, epochs = set[str](), 0
         for member, record in zip(pack, records, strict=True):
             if isinstance(record, Epoch):
-                member.history.append({**vars(record), "metrics": dict(record.metrics)})
+                member.history.append(plain(record))
                 epochs = record.epochs
             if not isinstance(record, Epoch) or record.epoch == member.job.until:
                 ended.add(member.job.key)
@@ -145,7 +145,3 @@ def _saved(job: Job) -> checkpoint.State | None:
     except (checkpoint.DamagedError, OSError) as error:  # OSError: the storage is away
         logging.getLogger(__name__).warning("%s; the run begins anew", error)
         return None
-
-
-def _epoch(entry: dict[str, object]) -> Epoch:
-    return Epoch(**{**entry, "warnings": tuple(entry["warnings"])})  # type: ignore[arg-type]

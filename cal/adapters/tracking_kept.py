@@ -11,7 +11,7 @@ import torch
 from cal import checkpoint
 from cal.adapters.tracking_rows import Data, Seed
 from cal.config import parse
-from cal.records import Epoch, Failure, Predictions, Result
+from cal.records import Epoch, Failure, Predictions, Result, epoch_of, plain
 
 Tree = dict[str, Any]
 
@@ -49,7 +49,7 @@ def keep(row: Row, folder: str) -> None:
         raise ValueError(f"row {row.seed.hash}: given without a result; allowed: with one")
     tree = vars(row.seed) | {"config": row.seed.config.model_dump(mode="json")}
     tree["data"] = row.seed.data and vars(row.seed.data)
-    epochs = [vars(epoch) | {"metrics": dict(epoch.metrics)} for epoch in row.epochs]
+    epochs = [plain(epoch) for epoch in row.epochs]
     metrics, predictions = dict(row.result.metrics), row.result.predictions
     state = {
         "seed": tree,
@@ -81,7 +81,7 @@ def _row(state: Tree) -> Row:
     tree = state["seed"]
     data = Data(**tree["data"]) if tree["data"] else None
     given = {"config": parse(tree["config"]), "variants": tuple(tree["variants"]), "data": data}
-    epochs = [Epoch(**{**e, "warnings": tuple(e["warnings"])}) for e in state["epochs"]]
+    epochs = [epoch_of(epoch) for epoch in state["epochs"]]
     predictions = {name: _arrays(found) for name, found in state["predictions"].items()}
     result = Result(state["metrics"], predictions)
     seed, tags = Seed(**{**tree, **given}), state["tags"]
