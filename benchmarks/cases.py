@@ -25,7 +25,7 @@ def regime(name: str, *, method: str = "cal", seed: int = 0) -> Config:
     return parse(merge(REGIMES[name], changes | ({"gamma": 0} if method == "joint" else {})))
 
 
-def resnet(method: str, *, batch: int = 16) -> tuple[Config, Parts]:
+def resnet(method: str, *, batch: int = 16, precision: str = "float32") -> tuple[Config, Parts]:
     """Images of noise in memory: the time of a step does not depend on what they show."""
     tree = {
         "method": method,
@@ -33,7 +33,7 @@ def resnet(method: str, *, batch: int = 16) -> tuple[Config, Parts]:
         "data": {"name": "keypad"},
         "model": {"encoder": "resnet18"},
         "cal": {"contribution": {"interval": 10, "probe_batch": 32}, "bottleneck": {"beta": 3e-3}},
-        "train": {"batch": batch, "epochs": 1000},
+        "train": {"batch": batch, "epochs": 1000, "precision": precision},
     }
     draw = torch.Generator().manual_seed(0)
 

@@ -160,6 +160,23 @@ def alive(node: str) -> bool:
     return any(found["Alive"] for found in ray.nodes() if found["NodeID"] == node)
 
 
+def check_own() -> None:
+    """Raises ``StoppedError`` once the node of this driver is dead while others may be alive: no
+    task can be given in any more, and Ray waits for ever.
+    """
+    own = ray.get_runtime_context().get_node_id()
+    if any(found["NodeID"] == own and not found["Alive"] for found in ray.nodes()):
+        raise own_lost()
+
+
+def own_lost() -> StoppedError:
+    """What to tell of it."""
+    return StoppedError(
+        "Ray: the raylet of this driver's node died (of too little memory?); give the command "
+        "again: runs go on from their checkpoints"
+    )
+
+
 def each(function: Callable[[T], U], items: Iterable[T], *, gpus: float = 0.0) -> Iterator[U]:
     """``map`` by tasks of the cluster, a CPU and ``gpus`` GPUs each; they begin at once."""
     task: Any = ray.remote(num_cpus=1, num_gpus=gpus)(_apply)

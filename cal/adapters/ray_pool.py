@@ -23,7 +23,7 @@ from cal.units import Network, network_of
 
 import ray  # isort: skip  authentication (ray_cluster) comes before Ray
 
-LOOK_S = 5.0  # between looks at how large the cluster is
+LOOK_S = 5.0  # between looks at how large the cluster is, and at this driver's node
 AHEAD = 2  # units queued beyond those that fit, so that no worker waits for the driver
 LOST: tuple[type[Exception], ...] = (
     ray.exceptions.WorkerCrashedError,
@@ -106,6 +106,7 @@ class Pool:
         self._courses: dict[str, Course] = {}
         self._largest: dict[Network, int] = {}  # of packs, once one was too large
         self._room, self._looked = 0, -math.inf
+        self._checked = -math.inf
 
     @property
     def room(self) -> int:
@@ -130,8 +131,13 @@ class Pool:
             self._begin(jobs[start : start + most])
 
     def events(self, *, timeout: float = 1.0) -> list[Event]:
-        """What happened since; waits at most ``timeout`` seconds for something."""
+        """What happened since; waits at most ``timeout`` seconds for something. Raises
+        ``StoppedError`` once this driver's own node is dead.
+        """
         ready, _ = ray.wait(list(self._units), num_returns=1, timeout=timeout)
+        if not ready and time.monotonic() - self._checked > LOOK_S:
+            ray_cluster.check_own()
+            self._checked = time.monotonic()
         return [event for stream in ready for event in self._advance(stream)]
 
     def close(self) -> None:
@@ -165,6 +171,8 @@ class Pool:
         except LOST as error:
             self._note_loss(unit, stream, error)
             yield from self._lost(unit, str(error))
+        except ray.exceptions.LocalRayletDiedError:
+            raise ray_cluster.own_lost() from None
         except FULL as error:
             yield from self._smaller(unit, str(error), full=True)
         except ray.exceptions.RayError as error:

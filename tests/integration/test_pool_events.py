@@ -12,6 +12,7 @@ import pytest
 from cal.adapters import ray_cluster, ray_pool
 from cal.adapters.ray_backend import Backend
 from cal.adapters.ray_pool import Event, Pool, Resumed, Said
+from cal.cli import StoppedError
 from cal.config import parse
 from cal.records import Epoch, Failure, Record, Result
 from cal.running import Job
@@ -127,3 +128,9 @@ def test_more_is_given_in_on_a_cluster_that_may_grow(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(ray_cluster, "ours", lambda: False)
     assert Pool(Backend("packed", None, 0.0)).room == 16
     assert Pool(replace(Backend("packed", None, 0.0), workers=3)).room == 3
+
+
+def test_a_dead_raylet_of_this_node_is_no_failure_of_runs(events: Any) -> None:
+    """The runs are not told as failed: they go on when the command is given again."""
+    with pytest.raises(StoppedError, match="give the command again"):
+        events([*trained(1, 2), ray.exceptions.LocalRayletDiedError()])
