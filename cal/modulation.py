@@ -25,10 +25,11 @@ def factors(owners: Mapping[str, Owned], k: Tensor | None) -> dict[str, Tensor]:
     """k [R, M] for each parameter by name, with axes that broadcast over it; None: for none."""
     if k is None:
         return {}
-    shaped = {}
+    shaped, alone = {}, k[0].unbind()  # one tensor for all parameters of an ordinary module
     for name, owner in owners.items():
         if not owner.replicated:
-            shaped[name] = k[0, owner.modality]
+            assert owner.modality is not None
+            shaped[name] = alone[owner.modality]
             continue
         column = k if owner.modality is None else k[:, owner.modality]
         shaped[name] = column.view(*column.shape, *[1] * (owner.parameter.dim() - column.dim()))

@@ -2,6 +2,8 @@
 
 torch.optim has one learning rate a parameter group; here every replica has its own, and k^m scales
 each modality along an axis of one tensor. The formulas are torch.optim's (a test compares them).
+Ordinary modules (a ResNet) have some hundred parameters of one run: those go through torch's fused
+kernels, a handful of launches instead of some a parameter, which on a GPU costs more than the sums.
 
 Legend: R replicas. A parameter is [R, ...], or without R where it belongs to an ordinary module.
 ``factor``: broadcasts to the parameter, k of acceleration.
@@ -32,14 +34,13 @@ def learning_rate(optim: config.Optim, *, step: int, steps: int, epoch: int) -> 
 
 def clip_factor(grads: Sequence[Tensor], replicated: Sequence[bool], *, limit: Tensor) -> Tensor:
     """min(1, limit / global norm) [R], each replica by its own norm; ``limit`` [R], inf is none."""
-    norms = [
-        torch.linalg.vector_norm(g.flatten(1), dim=1)
-        if own
-        else torch.linalg.vector_norm(g).reshape(1)
-        for g, own in zip(grads, replicated, strict=True)
-    ]
+    apart = [g for g, own in zip(grads, replicated, strict=True) if own]
+    whole = [g for g, own in zip(grads, replicated, strict=True) if not own]
+    norms = [torch.linalg.vector_norm(g.flatten(1), dim=1, keepdim=True) for g in apart]
+    if whole:
+        norms.append(torch.stack(torch._foreach_norm(whole)).unsqueeze(0))
     # A running sum: one in another order would depend on R, and on parameters whose norm is 0.
-    norm = torch.stack(norms, 1).square().cumsum(1)[:, -1].sqrt()
+    norm = torch.cat(norms, 1).square().cumsum(1)[:, -1].sqrt()
     return (limit / (norm + 1e-6)).clamp(max=1.0)
 
 
@@ -82,6 +83,68 @@ def adam(
     parameter.addcmul_(state["mean"] / root, lr / (1 - first**count), value=-1)
 
 
+def fused(
+    name: str,
+    parameters: list[Tensor],
+    grads: list[Tensor],
+    states: Sequence[State],
+    *,
+    lr: Tensor,
+    decay: float,
+    momentum: float,
+) -> None:
+    """The same formulas for parameters of one rate ``lr`` [] at once, in place."""
+
+    def buffers(key: str) -> list[Tensor]:
+        for state, grad in zip(states, grads, strict=True):
+            if key not in state:
+                state[key] = torch.zeros_like(grad)
+        return [state[key] for state in states]
+
+    if name == "sgd":
+        torch._fused_sgd_(
+            parameters,
+            grads,
+            buffers("momentum") if momentum else [],
+            lr=lr,
+            weight_decay=decay,
+            momentum=momentum,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+            is_first_step=False,
+        )
+        return
+    for state in states:
+        state["count"] = state.get("count", torch.zeros((), dtype=torch.int64)) + 1
+    first, second = ADAM_BETAS
+    update = torch._fused_adamw_ if name == "adamw" else torch._fused_adam_
+    update(
+        parameters,
+        grads,
+        buffers("mean"),
+        buffers("square"),
+        [],
+        [state["count"].to(lr.device, torch.float32) for state in states],
+        lr=lr,
+        beta1=first,
+        beta2=second,
+        weight_decay=decay,
+        eps=ADAM_EPS,
+        amsgrad=False,
+        maximize=False,
+    )
+
+
+def alike(names: Sequence[str], *factors: Mapping[str, Tensor]) -> list[list[str]]:
+    """Names whose factors are the same numbers in memory, or lacking."""
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for name in names:
+        key = tuple(own[name].data_ptr() if name in own else 0 for own in factors)
+        groups.setdefault(key, []).append(name)
+    return list(groups.values())
+
+
 class Optimiser:
     """All parameters of a network under one of the formulas above."""
 
@@ -96,15 +159,14 @@ class Optimiser:
         """``configs``: one per replica; the formula is the same for all."""
         self.parameters = parameters
         self.replicated = replicated
-        self.name = configs[0].name
+        self.config, self.name = configs[0], configs[0].name
         self.state: dict[str, State] = {name: {} for name in parameters}
         column = [[o.weight_decay, o.momentum, o.clip or math.inf] for o in configs]
         self.decay, self.momentum, self.limit = torch.tensor(column, device=device).T
 
     def _column(self, values: Tensor, name: str) -> Tensor:
-        """Values [R], shaped to broadcast to the parameter."""
-        axes = self.parameters[name].dim() - 1
-        return values.view(-1, *[1] * axes) if self.replicated[name] else values[0]
+        """Values [R], shaped to broadcast to the replicated parameter."""
+        return values.view(-1, *[1] * (self.parameters[name].dim() - 1))
 
     @torch.no_grad()
     def step(
@@ -124,26 +186,43 @@ class Optimiser:
         grads = {name: p.grad for name, p in self.parameters.items() if p.grad is not None}
         flags = [self.replicated[name] for name in grads]
         clip = clip_factor(list(grads.values()), flags, limit=self.limit)
-        for name, grad in grads.items():
-            parameter = self.parameters[name]
-            scale, rate = self._column(clip, name), self._column(lr, name)
-            if name in on_gradient:
-                scale = scale * on_gradient[name]
-            if name in on_rate:
-                rate = rate * on_rate[name]
-            grad.mul_(scale)
+        whole = [name for name in grads if not self.replicated[name]]
+        for names in alike(whole, on_gradient, on_rate):
+            factor = clip[0] * on_gradient.get(names[0], 1.0)
+            rate = lr[0] * on_rate.get(names[0], 1.0)
+            torch._foreach_mul_([grads[name] for name in names], factor)
+            for name in names:
+                if additions and name in additions:
+                    grads[name].addcmul_(additions[name], clip[0])
+            self._together(names, grads, rate)
+        for name in grads:
+            if not self.replicated[name]:
+                continue
+            grad, factor, rate = grads[name], self._column(clip, name), self._column(lr, name)
+            grad.mul_(factor * on_gradient[name] if name in on_gradient else factor)
             if additions and name in additions:
-                grad.addcmul_(additions[name], self._column(clip, name))
-            decay = self._column(self.decay, name)
-            if self.name == "sgd":
-                momentum = self._column(self.momentum, name)
-                state = self.state[name]
-                sgd(parameter, grad, state, lr=rate, decay=decay, momentum=momentum)
-            else:
-                decoupled = self.name == "adamw"
-                state = self.state[name]
-                adam(parameter, grad, state, lr=rate, decay=decay, decoupled=decoupled)
+                grad.addcmul_(additions[name], factor)
+            self._alone(name, grad, rate * on_rate[name] if name in on_rate else rate)
+        for parameter in self.parameters.values():
             parameter.grad = None
+
+    def _together(self, names: Sequence[str], grads: Mapping[str, Tensor], rate: Tensor) -> None:
+        """Parameters of ordinary modules, all at ``rate`` []."""
+        parameters = [self.parameters[name] for name in names]
+        found, states = [grads[name] for name in names], [self.state[name] for name in names]
+        given = {"decay": self.config.weight_decay, "momentum": self.config.momentum}
+        fused(self.name, parameters, found, states, lr=rate, **given)
+
+    def _alone(self, name: str, grad: Tensor, rate: Tensor) -> None:
+        """A replicated parameter; ``rate`` broadcasts to it."""
+        parameter, state = self.parameters[name], self.state[name]
+        decay = self._column(self.decay, name)
+        if self.name == "sgd":
+            momentum = self._column(self.momentum, name)
+            sgd(parameter, grad, state, lr=rate, decay=decay, momentum=momentum)
+        else:
+            decoupled = self.name == "adamw"
+            adam(parameter, grad, state, lr=rate, decay=decay, decoupled=decoupled)
 
     def states(self, without: Sequence[Sequence[str]]) -> list[dict[str, State]]:
         """The buffers of each replica, ``without`` those of parameters that it has not."""

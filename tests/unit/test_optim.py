@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 
 from cal.config import Optim
-from cal.optim import Optimiser, clip_factor, learning_rate
+from cal.optim import Optimiser, alike, clip_factor, learning_rate
 
 CPU = torch.device("cpu")
 STEPS = 20
 ROUNDING = 1e-5  # relative: 20 steps of float32 arithmetic in another order of operations
 
 
-def ours(*configs: Optim, **values: Tensor) -> Optimiser:
-    """An optimiser of replicated parameters [R, ...]."""
+def ours(*configs: Optim, replicated: bool = True, **values: Tensor) -> Optimiser:
+    """An optimiser of replicated parameters [R, ...], or of an ordinary module's."""
     parameters = {name: torch.nn.Parameter(value.clone()) for name, value in values.items()}
-    return Optimiser(parameters, dict.fromkeys(parameters, True), configs, device=CPU)
+    return Optimiser(parameters, dict.fromkeys(parameters, replicated), configs, device=CPU)
 
 
 def step(
@@ -38,7 +38,7 @@ def step(
 def gradients(seed: int, *shape: int) -> list[Tensor]:
     """The same gradients for both optimisers of a comparison."""
     draw = torch.Generator().manual_seed(seed)
-    return [torch.randn(*shape, generator=draw) for _ in range(STEPS)]
+    return [torch.randn(shape, generator=draw) for _ in range(STEPS)]
 
 
 THEIRS: dict[str, Any] = {
@@ -61,6 +61,61 @@ def test_twenty_steps_equal_torch(name: str, decay: float) -> None:
         reference.step()
         step(optimiser, {"w": grad}, lr=[0.05])
     torch.testing.assert_close(optimiser.parameters["w"], theirs, rtol=ROUNDING, atol=1e-6)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+@pytest.mark.parametrize("name", THEIRS)
+def test_parameters_of_ordinary_modules_equal_torch(name: str, decay: float) -> None:
+    """Three of them, of unlike shapes, together; one has a k on its rate, 2, as a group of torch
+    with twice the rate.
+    """
+    shapes = {"a": (3, 4), "b": (5,), "c": ()}
+    start = {key: gradients(7, *shape)[0] for key, shape in shapes.items()}
+    theirs = {key: torch.nn.Parameter(value.clone()) for key, value in start.items()}
+    reference = THEIRS[name](
+        [{"params": [theirs["a"], theirs["c"]]}, {"params": [theirs["b"]], "lr": 0.1}], decay
+    )
+    config = Optim.model_validate({"name": name, "weight_decay": decay, "clip": None})
+    optimiser = ours(config, replicated=False, **start)
+    for number in range(STEPS):
+        grads = {key: gradients(8, *shape)[number] for key, shape in shapes.items()}
+        for key, grad in grads.items():
+            theirs[key].grad = grad.clone()
+        reference.step()
+        step(optimiser, grads, lr=[0.05], on_rate={"b": torch.tensor(2.0)})
+    for key, parameter in theirs.items():
+        torch.testing.assert_close(
+            optimiser.parameters[key], parameter, rtol=ROUNDING, atol=ROUNDING
+        )
+
+
+@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_an_ordinary_modules_parameter_moves_as_a_replicated_one(
+    name: str, momentum: float
+) -> None:
+    """With clipping, k on the gradient and noise: one replica, and the same numbers without R."""
+    given = {"name": name, "weight_decay": 0.1, "momentum": momentum, "clip": 0.5}
+    config, start = Optim.model_validate(given), gradients(1, 1, 2, 5)[0]
+    one, other = ours(config, w=start), ours(config, replicated=False, w=start[0])
+    for grad, noise in zip(gradients(2, 1, 2, 5), gradients(3, 1, 2, 5), strict=True):
+        one.parameters["w"].grad, other.parameters["w"].grad = grad.clone(), grad[0].clone()
+        for optimiser, added in ((one, noise), (other, noise[0])):
+            optimiser.step(
+                lr=torch.tensor([0.01]),
+                on_gradient={"w": torch.tensor(3.0)},
+                on_rate={},
+                additions={"w": added},
+            )
+    torch.testing.assert_close(
+        one.parameters["w"][0], other.parameters["w"], rtol=ROUNDING, atol=1e-6
+    )
+
+
+def test_only_equal_factors_go_together() -> None:
+    k = torch.tensor([2.0, 2.0])
+    found = alike(["a", "b", "c", "d"], {"a": k[0], "b": k[1], "c": k[0]}, {})
+    assert found == [["a", "c"], ["b"], ["d"]]
 
 
 def test_one_step_of_sgd_by_hand() -> None:
