@@ -1,6 +1,6 @@
 """Finished runs that the store has not got yet, as files by hash under the home folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from typing import Any
@@ -10,7 +10,7 @@ import torch
 
 from cal import checkpoint
 from cal.adapters.tracking_rows import Data, Seed
-from cal.config import parse
+from cal.config import ConfigError, parse
 from cal.records import Epoch, Failure, Predictions, Result, epoch_of, plain
 
 Tree = dict[str, Any]
@@ -62,14 +62,21 @@ def keep(row: Row, folder: str) -> None:
     checkpoint.save(state, folder, row.key)
 
 
-def kept(folder: str) -> Iterator[Row]:
-    """All rows in a folder; none where there is no folder. Raises ``DamagedError`` for a file that
-    is none of ours.
+def kept(folder: str, *, tell: Callable[[str], None]) -> Iterator[Row]:
+    """All rows in a folder; none where there is no folder. ``tell``: of a file that is none of
+    ours, or damaged, which is skipped.
     """
     for key in checkpoint.keys(folder):
-        state = checkpoint.load(folder, key)
-        if state is not None:
-            yield _row(state)
+        try:
+            state = checkpoint.load(folder, key)
+            row = None if state is None else _row(state)
+        except (checkpoint.DamagedError, ConfigError, KeyError, TypeError, AttributeError) as error:
+            first = " ".join(str(error).split())[:200]
+            file = checkpoint.location(folder, key)
+            tell(f"{file}: skipped, no end of a run ({first}); its run ends again; remove the file")
+            continue
+        if row is not None:
+            yield row
 
 
 def forget(row: Row, folder: str) -> None:

@@ -11,6 +11,7 @@ from typing import Self
 from mlflow.entities import Experiment, Run
 from mlflow.tracking import MlflowClient
 
+from cal import cli
 from cal.adapters.tracking_client import ExperimentTag, connect, experiment, told
 from cal.adapters.tracking_lease import Lease
 from cal.adapters.tracking_read import PLAN
@@ -99,9 +100,10 @@ class Ledger(Variants):
                 self.keep(PLAN, plan)
                 self.client.update_run(self._report_run(own.experiment_id), status="RUNNING")
         if self.lease is not None:
-            count = replay(self, spool(study))
-            if count and self.progress is not None:
-                self.progress(f"{count} runs that ended while the ledger was away are in it now")
+            say = self.progress or cli.say
+            count = replay(self, spool(study), tell=say)
+            if count:
+                say(f"{count} runs that ended while the ledger was away are in it now")
 
     def _lay_out_all(self, regimes: Mapping[str, str], variants: Sequence[Variant]) -> None:
         for regime, text in regimes.items():

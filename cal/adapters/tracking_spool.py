@@ -180,10 +180,12 @@ def bring(row: Row, ledger: "Ledger", folder: str) -> None:
         tracking_kept.forget(row, folder)
 
 
-def replay(ledger: "Ledger", folder: str) -> int:
-    """Write what an earlier driver kept -> how many rows. For the holder of the study's lease."""
+def replay(ledger: "Ledger", folder: str, *, tell: Callable[[str], None]) -> int:
+    """Write what an earlier driver kept -> how many rows. For the holder of the study's lease.
+    ``tell``: of files that are not readable.
+    """
     count = 0
-    for row in tracking_kept.kept(folder):
+    for row in tracking_kept.kept(folder, tell=tell):
         regime, hash = row.seed.regime, row.seed.hash
         if regime not in ledger.ids:
             continue  # left out this time

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from mlflow.exceptions import MlflowException
 
+from cal import checkpoint
 from cal.adapters import tracking_spool, tracking_write
 from cal.adapters.tracking import LeaseLost, LedgerError
 from cal.adapters.tracking_spool import Spool
@@ -159,6 +160,29 @@ def test_an_outage_longer_than_the_study_is_written_by_the_next_driver(
     assert not list(Path(spool_of("s")).glob("*"))
     with opened(home) as ledger:  # and again: once is enough
         assert content(ledger)["cal-0", 0] == undisturbed[1]["cal-0", 0]
+
+
+def test_a_damaged_file_of_an_end_is_told_and_the_others_are_written(
+    home: Path,
+    undisturbed: tuple[int, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Half a file, one that is no end of a run, and the one that is."""
+    monkeypatch.setenv("CAL_LEDGER_WAIT_S", "0")
+    with opened(home) as ledger:
+        client = away(ledger, 5, 10**9)
+        with pytest.raises(LedgerError):
+            trained(ledger).settle()
+        ledger.client = client.client
+    (good,) = Path(spool_of("s")).glob("*.pt")
+    good.with_name("half.pt").write_bytes(good.read_bytes()[:500])
+    checkpoint.save({"seed": {"hash": "x", "config": {"method": "none"}}}, spool_of("s"), "other")
+    with opened(home) as ledger:
+        assert content(ledger)["cal-0", 0] == undisturbed[1]["cal-0", 0]
+    told = [line for line in capsys.readouterr().err.splitlines() if "no end of a run" in line]
+    assert [Path(line.partition(": ")[0]).name for line in told] == ["half.pt", "other.pt"]
+    assert sorted(path.name for path in good.parent.iterdir()) == ["half.pt", "other.pt"]
 
 
 def test_whoever_lost_the_lease_holds_nothing_back(
