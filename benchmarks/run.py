@@ -128,6 +128,13 @@ def gpu_resnet18() -> Results:
     return {"two ResNet-18, on a GPU": measure("resnet18", device="cuda", rounds=5)}
 
 
+def gpu_images() -> Results:
+    """Images a second of two ResNet-18 on a GPU beside a bare PyTorch loop."""
+    from benchmarks.images import measure
+
+    return measure(device="cuda", rounds=5)
+
+
 BENCHMARKS: dict[str, Callable[[], Results]] = {
     "packing": packing,
     "overhead": overhead,
@@ -143,6 +150,7 @@ BENCHMARKS: dict[str, Callable[[], Results]] = {
     "gpu": gpu,
     "gpu-memory": gpu_memory,
     "gpu-resnet18": gpu_resnet18,
+    "gpu-images": gpu_images,
 }
 
 

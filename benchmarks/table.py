@@ -19,6 +19,7 @@ def table(results: Results) -> str:
         _tmc,
         _default,
         _overhead,
+        _images,
         _memory,
     )
     rows = [row for part in parts for row in part(results)]
@@ -145,6 +146,18 @@ def _overhead(results: Results) -> Iterator[tuple[str, str, str]]:
                 times = (found["times"][method][f"{clock}_ms"] for method in ("joint", "cal"))
                 ms = "{:.2f} -> {:.2f} ms".format(*times)
                 yield f"CAL over joint training, {name}", f"{found['ratio'][clock]:.2f}", ms
+
+
+def _images(results: Results) -> Iterator[tuple[str, str, str]]:
+    for precision, found in results.get("gpu-images", {}).items():
+        if "over_bare" in found:
+            speed = {name: f"{value:,.0f}" for name, value in found["images_per_s"].items()}
+            for name, what in (("joint", "joint training"), ("cal", "CAL")):
+                yield (
+                    f"{what} over a bare PyTorch loop, two ResNet-18 on a GPU, {precision}",
+                    f"{found['over_bare'][name]:.2f}",
+                    f"{speed['bare']} -> {speed[name]} images/s",
+                )
 
 
 def _memory(results: Results) -> Iterator[tuple[str, str, str]]:

@@ -74,8 +74,10 @@ def result(config: Config) -> Result:
 @pytest.mark.parametrize("name", NAMES)
 def test_joint_and_cal_train_resume_and_are_evaluated_under_noise(name: str, root: Path) -> None:
     """Two epochs at once, and with a stop after the first, are the same to the bit."""
+    few = name.startswith("kinetics-sounds")  # 31 classes: every condition takes seconds there
     for method in ("joint", "cal"):
-        noise = {"noise": "standard"} if method == "cal" else {"gaussian_sigma": [1.0]}
+        standard = method == "cal" and not few
+        noise = {"noise": "standard"} if standard else {"gaussian_sigma": [1.0]}
         config = of(name, root, method=method, evaluate=noise)
         whole = result(config)
         first = Trainer([config])
@@ -86,7 +88,7 @@ def test_joint_and_cal_train_resume_and_are_evaluated_under_noise(name: str, roo
         assert {k: v for k, v in last.metrics.items() if k not in times} == {
             k: v for k, v in whole.metrics.items() if k not in times
         }
-        assert ("test/robust/accuracy" in whole.metrics) == (method == "cal")
+        assert ("test/robust/accuracy" in whole.metrics) == standard
         assert any(key.startswith("test/gaussian-") for key in whole.metrics)
         assert all(np.isfinite(v) for v in whole.metrics.values())
 

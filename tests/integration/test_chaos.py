@@ -9,9 +9,11 @@ from tests.integration.studies import ROOT, environment
 
 
 def test_what_is_killed_under_a_study_costs_time_alone(tmp_path: Path) -> None:
-    """Node, driver and MLflow's server, once each; every summary is the undisturbed one."""
+    """Node and driver, once each; every summary is the undisturbed one. MLflow's server goes away
+    at every single call in ``test_tracking_spool``.
+    """
     out = tmp_path / "chaos.json"
-    words = ["cluster.chaos", "--small", "--faults", "node,driver,mlflow", "--repetitions", "1"]
+    words = ["cluster.chaos", "--small", "--faults", "node,driver", "--repetitions", "1"]
     done = subprocess.run(
         [sys.executable, "-m", *words, "--out", str(out)],
         cwd=ROOT,
@@ -22,7 +24,7 @@ def test_what_is_killed_under_a_study_costs_time_alone(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     outcomes = {found["fault"]: found for found in json.loads(out.read_text(encoding="utf-8"))}
-    assert set(outcomes) == {"node", "driver", "mlflow"}
+    assert set(outcomes) == {"node", "driver"}
     for found in outcomes.values():
         assert (found["lost"], found["doubled"], found["same"], found["problem"]) == (
             0,
@@ -30,5 +32,5 @@ def test_what_is_killed_under_a_study_costs_time_alone(tmp_path: Path) -> None:
             True,
             "",
         )
-    assert outcomes["node"]["submissions"] == outcomes["mlflow"]["submissions"] == 1
+    assert outcomes["node"]["submissions"] == 1
     assert outcomes["driver"]["submissions"] == 2

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks import images
 from benchmarks.bare import Bare, Loop
 from benchmarks.packing import SEEDS, pack
 from benchmarks.run import left_out, rewritten
@@ -164,15 +165,32 @@ def test_the_table_tells_a_gpu_s_figures_by_the_clock() -> None:
     found = {
         "gpu": {"hw20": gpu},
         "gpu-resnet18": {"two ResNet-18, on a GPU": resnets},
+        "gpu-images": {
+            "bfloat16": {
+                "images_per_s": {"bare": 4000.0, "joint": 3200.0, "cal": 2000.0},
+                "over_bare": {"bare": 1.0, "joint": 1.25, "cal": 2.0},
+            }
+        },
         "gpu-memory": {"hw20": {"R=1": {"measured_mib": 10.0, "predicted_mib": 11.0}}},
     }
     network = "six-view MLP (hw20)"
-    assert table(found).splitlines()[2:5] == [
+    assert table(found).splitlines()[2:7] == [
         f"| {network}, full CAL, R=512, against one run at a time, on a GPU | 128.00 x "
         "| 8.00 -> 0.062 ms a step and run |",
         "| CAL over joint training, two ResNet-18, on a GPU | 1.05 | 40.00 -> 42.00 ms |",
+        "| joint training over a bare PyTorch loop, two ResNet-18 on a GPU, bfloat16 | 1.25 "
+        "| 4,000 -> 3,200 images/s |",
+        "| CAL over a bare PyTorch loop, two ResNet-18 on a GPU, bfloat16 | 2.00 "
+        "| 4,000 -> 2,000 images/s |",
         f"| memory of a GPU, {network}, R=1 | 10 MiB | predicted 11 MiB |",
     ]
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_the_bare_resnets_give_logits_in_float32(precision: torch.dtype) -> None:
+    logits = images.Bare(2, 10)([torch.randn(2, 3, 32, 32)] * 2, precision)
+    assert logits.shape == (2, 10)
+    assert logits.dtype is torch.float32
 
 
 def test_a_large_pack_has_runs_of_their_own_and_few_data_sets(
