@@ -28,7 +28,7 @@ from cluster.studies import FULL, SMALL, Job, Scale, job_of, ledger_rows
 EXAMPLES = """examples:
   python -m cluster.chaos                               every fault, ten times: hours
   python -m cluster.chaos --faults node,driver --repetitions 2
-  python -m cluster.chaos --out chaos.json              what each repetition did, as JSON
+  python -m cluster.chaos --out chaos.json              what each did; once more: what is missing
   python -m cluster.chaos --small                       no Debian packages, a study of 6 runs
 
 exit codes: 0 nothing lost or doubled, 1 something was, 2 bad input or a package is missing
@@ -46,6 +46,7 @@ class Outcome:
 
     fault: str
     repetition: int
+    runs: int = 0  # of the study
     at_s: float = 0.0  # of the fault, after the first run began
     seconds: float = 0.0  # of the whole study
     submissions: int = 0
@@ -71,7 +72,8 @@ def parser() -> cli.Parser:
     p.add_argument("--repetitions", type=cli.count, default=10, metavar="N", help="of each (10)")
     p.add_argument("--seed", type=int, default=0, help="of the random points (0)")
     p.add_argument("--small", action="store_true", help="no Debian packages, a study of 6 runs")
-    p.add_argument("--out", type=Path, metavar="FILE", help="what each repetition did, as JSON")
+    out = "what each repetition did, as JSON; those that it holds are not done again"
+    p.add_argument("--out", type=Path, metavar="FILE", help=out)
     return p
 
 
@@ -84,9 +86,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif lacking := databases.missing():
         packages = " ".join(lacking)
         raise ConfigError(f"chaos: needs Debian packages: apt-get install {packages}; or --small")
-    scale, outcomes = SMALL if options.small else FULL, list[Outcome]()
+    scale = SMALL if options.small else FULL
+    outcomes = kept(options.out, scale) if options.out else []
+    there = {(outcome.fault, outcome.repetition) for outcome in outcomes}
+    wanted = [(f, n) for f in chosen for n in range(1, options.repetitions + 1)]
+    left = [(fault, n) for fault, n in wanted if (fault.name, n) not in there]
     for redis in (False, True):
-        group = [fault for fault in chosen if fault.redis == redis]
+        group = [(fault, n) for fault, n in left if fault.redis == redis]
         for outcome in trials(group, scale, options, redis=redis):
             outcomes.append(outcome)
             print(line(outcome), flush=True)
@@ -96,6 +102,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return cli.DONE if all(outcome.good for outcome in outcomes) else cli.SOME_FAILED
 
 
+def kept(path: Path, scale: Scale) -> list[Outcome]:
+    """What an earlier command did; nothing where there is no file. Raises ``ConfigError`` for one
+    that is not its, or of studies of another size.
+    """
+    if not path.exists():
+        return []
+    try:
+        found = [Outcome(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError, OSError) as error:
+        raise ConfigError(f"--out: given {path}; no file of this command ({error})") from None
+    if other := {outcome.runs for outcome in found} - {scale.runs}:
+        sizes = ", ".join(map(str, sorted(other)))
+        raise ConfigError(
+            f"--out: given {path}; it holds studies of {sizes} runs, these have {scale.runs}: give "
+            "another file"
+        )
+    return found
+
+
 def _fault(name: str) -> Fault:
     if name not in FAULTS:
         raise ConfigError(f"--faults: given {name}; allowed: {', '.join(FAULTS)}")
@@ -103,22 +128,23 @@ def _fault(name: str) -> Fault:
 
 
 def trials(
-    faults: Sequence[Fault], scale: Scale, options: Any, *, redis: bool
+    wanted: Sequence[tuple[Fault, int]], scale: Scale, options: Any, *, redis: bool
 ) -> Iterator[Outcome]:
-    """Each fault in turn on one lab, after the undisturbed study that they are held against."""
-    if not faults:
+    """Each fault and number of its repetition in turn on one lab, after the undisturbed study that
+    they are held against.
+    """
+    if not wanted:
         return
-    dice = random.Random(options.seed)
     with lab(database=not options.small, redis=redis, say=cli.say) as place:
         with job_of(place, "undisturbed", scale) as job:
             reference, outcome = undisturbed(job)
         print(line(outcome), flush=True)
-        for fault in faults:
-            for repetition in range(1, options.repetitions + 1):
-                name = f"{fault.name}-{repetition}"
-                with job_of(place, name, scale, fault) as job:
-                    at = dice.uniform(0.0, outcome.seconds)
-                    yield disturbed(job, fault, repetition, at, reference, dice)
+        for fault, repetition in wanted:
+            name = f"{fault.name}-{repetition}"
+            dice = random.Random(f"{options.seed} {name}")
+            with job_of(place, name, scale, fault) as job:
+                at = dice.uniform(0.0, outcome.seconds)
+                yield disturbed(job, fault, repetition, at, reference, dice)
 
 
 def undisturbed(job: Job) -> tuple[dict[str, Any], Outcome]:
@@ -128,7 +154,8 @@ def undisturbed(job: Job) -> tuple[dict[str, Any], Outcome]:
     job.submit()
     begun = _first(job)
     finish(job)
-    outcome = Outcome("none", 0, seconds=time.monotonic() - begun, submissions=job.submitted)
+    outcome = Outcome("none", 0, job.scale.runs, submissions=job.submitted)
+    outcome.seconds = time.monotonic() - begun
     found = judged(job, outcome, None)
     if found is None or outcome.lost or outcome.doubled:
         raise cli.StoppedError(f"the undisturbed study failed: {outcome}; {_tail(job)}")
@@ -147,7 +174,7 @@ def disturbed(
     """One repetition: the fault comes ``at`` seconds after the first run began, or earlier where
     the study would else be over.
     """
-    outcome = Outcome(fault.name, repetition)
+    outcome = Outcome(fault.name, repetition, job.scale.runs)
     job.submit()
     begun = _first(job)
     while time.monotonic() - begun < at and job.look() not in ENDED and not _ending(job):
@@ -277,8 +304,10 @@ def table(outcomes: Sequence[Outcome]) -> str:
         "| fault | times | lost | doubled | same summary | recovered after, s | trained again, s |"
     ]
     rows.append("|---|---|---|---|---|---|---|")
-    for name in dict.fromkeys(outcome.fault for outcome in outcomes):
+    for name in FAULTS:
         found = [outcome for outcome in outcomes if outcome.fault == name]
+        if not found:
+            continue
         rows.append(
             f"| {FAULTS[name].title} | {len(found)} | {sum(o.lost for o in found)} | "
             f"{sum(o.doubled for o in found)} | {sum(o.same for o in found)} | "

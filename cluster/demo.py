@@ -17,8 +17,8 @@ from typing import Any
 
 from cal import cli
 from cal.config import ConfigError
-from cluster import calls
 from cluster.lab import databases
+from cluster.lab.mlflow_server import seed_runs
 from cluster.lab.processes import Service, environment
 from cluster.lab.ray_nodes import RAY, ask, living
 from cluster.lab.whole import Lab, lab
@@ -32,6 +32,7 @@ exit codes: 0 the study survived, 1 it did not, 2 bad input or a package is miss
 """
 ROOT = Path(__file__).resolve().parent.parent
 JOB = "demo"
+STUDY = "default"
 CLIENT = ("cli", "packaging", "working_dir", "dashboard_sdk", "sdk", "job_manager", "worker")
 SHORT = ["--regimes", "hw20", "train.epochs=8", "train.validate_every=2"]
 SHORT += ["cal.contribution.interval=1"]
@@ -159,15 +160,9 @@ def job(head: Service) -> dict[str, Any] | None:
 
 def finished(mlflow: Service) -> int:
     """Seed runs that the ledger holds as finished."""
-    url, headers = f"{mlflow.address}/api/2.0/mlflow", calls.account(mlflow.client)
-    try:
-        listed = calls.ask(f"{url}/experiments/search", headers=headers, given={"max_results": 100})
-        ids = [one["experiment_id"] for one in listed.get("experiments", [])]
-        wanted = "attributes.status = 'FINISHED' and tags.`cal.level` = 'seed'"
-        given = {"experiment_ids": ids, "filter": wanted, "max_results": 1000}
-        return len(calls.ask(f"{url}/runs/search", headers=headers, given=given).get("runs", []))
-    except OSError:
-        return 0
+    with suppress(OSError):
+        return sum(run["info"]["status"] == "FINISHED" for run in seed_runs(mlflow, STUDY))
+    return 0
 
 
 def _judged(place: Lab, out: Path, *, killed: bool, say: Say) -> int:

@@ -50,14 +50,6 @@ def nodes(trial: Trial, *, with_driver: bool = False) -> list[Service]:
     return [node for node in found if (driver in node.members()) == with_driver]
 
 
-def words(pid: int) -> list[str]:
-    """The command line of a process; empty where it has ended."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
-    except OSError:
-        return []
-
-
 def _kill(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
@@ -65,9 +57,8 @@ def _kill(pid: int) -> None:
 
 def _worker(trial: Trial) -> None:
     """A process of Ray that trains, on any node."""
-    members = (pid for node in trial.place.nodes.values() for pid in node.members())
-    found = sorted(pid for pid in members if words(pid)[:1] == ["ray::in_worker"])
-    if found:
+    nodes = trial.place.nodes.values()
+    if found := [pid for node in nodes for pid in node.find("ray::in_worker")]:
         _kill(trial.dice.choice(found))
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cal.config import ConfigError
-from cluster import calls
-from cluster.faults import Fault, words
+from cluster.faults import Fault
+from cluster.lab.mlflow_server import seed_runs
 from cluster.lab.ray_nodes import ask
 from cluster.lab.whole import Lab
 
@@ -89,24 +89,21 @@ class Job:
         entry = f"exec python -m {given} 2>> {self.folder}/events >> {self.folder}/output"
         own = {"CAL_HOME": self.home, "CAL_LOG": "json", "CAL_LEDGER_WAIT_S": "30"}
         asked = {"entrypoint": entry, "submission_id": self.id, "entrypoint_num_cpus": 0.5}
-        self._ask("/api/jobs/", asked | {"runtime_env": {"env_vars": own}})
+        ask(self.place.head, "/api/jobs/", asked | {"runtime_env": {"env_vars": own}})
 
     def look(self) -> str:
         """Its status, ``UNKNOWN`` while nobody answers; GONE where the head forgot it."""
         try:
-            self.info = self._ask(f"/api/jobs/{self.id}")
+            self.info = ask(self.place.head, f"/api/jobs/{self.id}")
         except OSError as error:
             return "GONE" if getattr(error, "code", 0) == 404 else "UNKNOWN"
         return str(self.info["status"])
 
     def driver(self) -> int | None:
         """The process id of the study's driver, on whatever node."""
-        members = (pid for node in self.place.nodes.values() for pid in node.members())
-        for pid in members:
-            line = words(pid)
-            if line and "python" in line[0] and str(self.out) in line:
-                return pid
-        return None
+        nodes = self.place.nodes.values()
+        found = [pid for node in nodes for pid in node.find(f"--out {self.out}")]
+        return found[-1] if found else None  # the shell around it is older
 
     def events(self) -> list[dict[str, Any]]:
         """Its structured log."""
@@ -117,13 +114,6 @@ class Job:
                     event = json.loads(line)
                     found += [event] if isinstance(event, dict) and "event" in event else []
         return found
-
-    def _ask(self, path: str, given: Mapping[str, Any] | None = None) -> Any:
-        if given is None:
-            return ask(self.place.head, path)
-        token = calls.ray_token(self.place.head.client) or ""
-        address = self.place.head.address + path
-        return calls.ask(address, headers=calls.bearer(token), given=given)
 
 
 @contextmanager
@@ -157,17 +147,9 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 def ledger_rows(job: Job) -> list[dict[str, str]]:
     """Tags and status of every seed run of the study, as MLflow's API gives them."""
-    url, headers = (
-        f"{job.place.mlflow.address}/api/2.0/mlflow",
-        calls.account(job.place.mlflow.client),
-    )
-    given = {"filter": f"tags.`cal.study` = '{job.name}'", "max_results": 100}
-    found = calls.ask(f"{url}/experiments/search", headers=headers, given=given, seconds=ACCOUNT_S)
-    ids = [one["experiment_id"] for one in found["experiments"]]
-    asked = {"experiment_ids": ids, "filter": "tags.`cal.level` = 'seed'", "max_results": 1000}
-    runs = calls.ask(f"{url}/runs/search", headers=headers, given=asked, seconds=ACCOUNT_S)
+    runs = seed_runs(job.place.mlflow, job.name, seconds=ACCOUNT_S)
     return [
         {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
         | {"status": run["info"]["status"]}
-        for run in runs.get("runs", [])
+        for run in runs
     ]

@@ -6,7 +6,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from cluster import calls
 from cluster.lab.processes import HOST, Service, environment, free_ports
 
 ADMIN = "admin"
@@ -57,6 +59,19 @@ def mlflow_server(
         },
         seconds=180.0,  # the first start makes the tables
     )
+
+
+def seed_runs(mlflow: Service, study: str, *, seconds: float = calls.SECONDS) -> list[Any]:
+    """Every seed run of a study, as MLflow's API gives it. Raises ``OSError``."""
+    url, headers = f"{mlflow.address}/api/2.0/mlflow", calls.account(mlflow.client)
+    given: dict[str, Any] = {"filter": f"tags.`cal.study` = '{study}'", "max_results": 100}
+    found = calls.ask(f"{url}/experiments/search", headers=headers, given=given, seconds=seconds)
+    ids = [one["experiment_id"] for one in found.get("experiments", [])]
+    if not ids:
+        return []
+    given = {"experiment_ids": ids, "filter": "tags.`cal.level` = 'seed'", "max_results": 1000}
+    found = calls.ask(f"{url}/runs/search", headers=headers, given=given, seconds=seconds)
+    return list(found.get("runs", []))
 
 
 def _settings(folder: Path, accounts: str) -> Path:

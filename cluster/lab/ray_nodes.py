@@ -127,9 +127,10 @@ def _since(head: Service, name: str, begun: float) -> bool:
     return one is not None and float(one["start_time_ms"] or 0) / 1000 >= begun
 
 
-def ask(head: Service, path: str) -> Any:
-    """What the dashboard answers to a GET, with the token. Raises ``OSError``."""
-    return calls.ask(head.address + path, headers=calls.bearer(calls.ray_token(head.client) or ""))
+def ask(head: Service, path: str, given: Mapping[str, Any] | None = None) -> Any:
+    """What the dashboard answers, with the token, to a GET or to ``given``. Raises ``OSError``."""
+    headers = calls.bearer(calls.ray_token(head.client) or "")
+    return calls.ask(head.address + path, headers=headers, given=given)
 
 
 def own_host() -> str:

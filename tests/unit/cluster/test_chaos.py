@@ -44,6 +44,31 @@ def test_a_bad_repetition_says_why_in_one_line() -> None:
     assert "lost 1, doubled 0, OTHER summary" in line
 
 
+def test_what_a_file_holds_is_not_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of four repetitions one is there: an interrupted chaos goes on with the three others."""
+    asked: list[tuple[str, int]] = []
+
+    def trials(wanted: Any, *_: Any, redis: bool) -> Any:
+        for fault, number in wanted:
+            asked.append((fault.name, number))
+            yield replace(GOOD, fault=fault.name, repetition=number, runs=6)
+
+    monkeypatch.setattr(chaos, "trials", trials)
+    file = tmp_path / "chaos.json"
+    words = ["--small", "--repetitions", "2", "--out", str(file), "--faults"]
+    assert chaos.main([*words[:2], "1", *words[3:], "node"]) == 0
+    assert chaos.main([*words, "node,driver"]) == 0
+    assert asked == [("node", 1), ("node", 2), ("driver", 1), ("driver", 2)]
+    assert "| kill -9 of the driver | 2 | 0 | 0 | 2 |" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="holds studies of 6 runs, these have 30: give another"):
+        chaos.kept(file, FULL)
+    file.write_text("[{}]")
+    with pytest.raises(ConfigError, match="^--out: given .*chaos.json; no file of this command"):
+        chaos.main([*words, "node"])
+
+
 def test_an_unknown_fault_is_refused_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match="^--faults: given flood; allowed: worker, pack, node, "):
         chaos.main(["--faults", "flood"])
