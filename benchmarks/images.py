@@ -19,6 +19,7 @@ from torchvision.models import resnet18
 
 from benchmarks.cases import resnet
 from benchmarks.timing import Step, interleaved, plain, stepper
+from cal import footprint
 from cal.data.parts import Parts
 from cal.trainer import Trainer
 
@@ -103,13 +104,12 @@ def _measured(device: str, precision: str, rounds: int) -> dict[str, Any]:
 
 
 def _mebibytes(make: Callable[[], Step]) -> float:
-    torch.cuda.empty_cache()
-    before = torch.cuda.memory_allocated()
-    torch.cuda.reset_peak_memory_stats()
+    before = footprint.used("cuda")
+    footprint.reset_peak("cuda")
     step = make()
     for _ in range(3):
         step()
-    return (torch.cuda.max_memory_allocated() - before) / 2**20
+    return (footprint.peak("cuda") - before) / 2**20
 
 
 def main() -> None:

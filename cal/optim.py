@@ -117,6 +117,8 @@ def fused(
         return
     for state in states:
         state["count"] = state.get("count", torch.zeros((), dtype=torch.int64)) + 1
+    counts = [float(state["count"]) for state in states]
+    there = {count: torch.tensor(count, device=lr.device) for count in counts}  # few: they go along
     first, second = ADAM_BETAS
     update = torch._fused_adamw_ if name == "adamw" else torch._fused_adam_
     update(
@@ -125,7 +127,7 @@ def fused(
         buffers("mean"),
         buffers("square"),
         [],
-        [state["count"].to(lr.device, torch.float32) for state in states],
+        [there[count] for count in counts],
         lr=lr,
         beta1=first,
         beta2=second,
@@ -165,8 +167,9 @@ class Optimiser:
         self.decay, self.momentum, self.limit = torch.tensor(column, device=device).T
 
     def _column(self, values: Tensor, name: str) -> Tensor:
-        """Values [R], shaped to broadcast to the replicated parameter."""
-        return values.view(-1, *[1] * (self.parameters[name].dim() - 1))
+        """Values [R], shaped to broadcast to the parameter."""
+        axes = self.parameters[name].dim() - 1
+        return values.view(-1, *[1] * axes) if self.replicated[name] else values[0]
 
     @torch.no_grad()
     def step(
@@ -186,32 +189,33 @@ class Optimiser:
         grads = {name: p.grad for name, p in self.parameters.items() if p.grad is not None}
         flags = [self.replicated[name] for name in grads]
         clip = clip_factor(list(grads.values()), flags, limit=self.limit)
+        groups = [[name] for name in grads if self.replicated[name]]
         whole = [name for name in grads if not self.replicated[name]]
-        for names in alike(whole, on_gradient, on_rate):
-            factor = clip[0] * on_gradient.get(names[0], 1.0)
-            rate = lr[0] * on_rate.get(names[0], 1.0)
-            torch._foreach_mul_([grads[name] for name in names], factor)
-            for name in names:
+        for names in groups + alike(whole, on_gradient, on_rate):
+            first, own = names[0], [grads[name] for name in names]
+            clipped, rate = self._column(clip, first), self._column(lr, first)
+            factor = clipped * on_gradient[first] if first in on_gradient else clipped
+            rate = rate * on_rate[first] if first in on_rate else rate
+            if self.replicated[first]:
+                own[0].mul_(factor)
+            else:
+                torch._foreach_mul_(own, factor)
+            for name, grad in zip(names, own, strict=True):
                 if additions and name in additions:
-                    grads[name].addcmul_(additions[name], clip[0])
-            self._together(names, grads, rate)
-        for name in grads:
-            if not self.replicated[name]:
-                continue
-            grad, factor, rate = grads[name], self._column(clip, name), self._column(lr, name)
-            grad.mul_(factor * on_gradient[name] if name in on_gradient else factor)
-            if additions and name in additions:
-                grad.addcmul_(additions[name], factor)
-            self._alone(name, grad, rate * on_rate[name] if name in on_rate else rate)
+                    grad.addcmul_(additions[name], clipped)
+            if self.replicated[first]:
+                self._alone(first, own[0], rate)
+            else:
+                self._together(names, own, rate)
         for parameter in self.parameters.values():
             parameter.grad = None
 
-    def _together(self, names: Sequence[str], grads: Mapping[str, Tensor], rate: Tensor) -> None:
+    def _together(self, names: Sequence[str], grads: list[Tensor], rate: Tensor) -> None:
         """Parameters of ordinary modules, all at ``rate`` []."""
         parameters = [self.parameters[name] for name in names]
-        found, states = [grads[name] for name in names], [self.state[name] for name in names]
+        states = [self.state[name] for name in names]
         given = {"decay": self.config.weight_decay, "momentum": self.config.momentum}
-        fused(self.name, parameters, found, states, lr=rate, **given)
+        fused(self.name, parameters, grads, states, lr=rate, **given)
 
     def _alone(self, name: str, grad: Tensor, rate: Tensor) -> None:
         """A replicated parameter; ``rate`` broadcasts to it."""

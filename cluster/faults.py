@@ -57,8 +57,8 @@ def _kill(pid: int) -> None:
 
 def _worker(trial: Trial) -> None:
     """A process of Ray that trains, on any node."""
-    nodes = trial.place.nodes.values()
-    if found := [pid for node in nodes for pid in node.find("ray::in_worker")]:
+    everywhere = trial.place.nodes.values()
+    if found := [pid for node in everywhere for pid in node.find("ray::in_worker")]:
         _kill(trial.dice.choice(found))
 
 

@@ -6,6 +6,7 @@ Ray lets a driver wait for ever then, and running tasks go on until they end.
 import multiprocessing
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from cal.adapters import ray_cluster
@@ -22,10 +23,11 @@ LONG = {"data": {"labels_per_class": 20}, "train": {"epochs": 1_000_000}}
 def _raylet() -> int:
     """Process id of this process's raylet."""
     for folder in Path("/proc").glob("[0-9]*"):
-        words = (folder / "cmdline").read_text(errors="replace").split("\0")
-        parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-        if words[0].endswith("raylet/raylet") and int(parent) == os.getpid():
-            return int(folder.name)
+        with suppress(OSError):  # it ended meanwhile
+            words = (folder / "cmdline").read_text(errors="replace").split("\0")
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if words[0].endswith("raylet/raylet") and int(parent) == os.getpid():
+                return int(folder.name)
     raise AssertionError("no raylet")
 
 
