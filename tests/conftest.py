@@ -5,6 +5,7 @@ One thread: sums over several threads are added in another order, and our runs p
 
 import os
 import shutil
+import signal
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["CAL_HOME"] = home
     for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):
         os.environ.pop(name, None)
+    # In a script's background Ctrl-C is ignored, and what tests start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

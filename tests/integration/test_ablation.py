@@ -141,7 +141,6 @@ def test_ctrl_c_says_how_to_go_on(home: Path, tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stderr is not None
     while "every switch acts" not in process.stderr.readline():

@@ -86,7 +86,8 @@ def test_own_data_come_with_their_folder(head: Head, tmp_path: Path) -> None:
 
 def test_the_bare_command_runs_and_stops(head: Head) -> None:
     """Exactly ``ray job submit -- python -m ablations.full``; the address is in the environment."""
-    env = head.env | {"RAY_API_SERVER_ADDRESS": head.address}
+    # Unbuffered: Ray's client prints the log without flushing, and here it prints into a pipe.
+    env = head.env | {"RAY_API_SERVER_ADDRESS": head.address, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [*ray_nodes.RAY, "job", "submit", "--", "python", "-m", "ablations.full"],
         env=env,

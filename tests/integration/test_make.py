@@ -335,13 +335,8 @@ def test_make_installs_once(project: Path) -> None:
 
 
 def test_ctrl_c_is_one_line_and_leaves_no_stamp(project: Path) -> None:
-    # A test run in the background ignores the signal and its children inherit that.
-    code = (
-        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "runpy.run_path('bootstrap.py', run_name='__main__')"
-    )
     with subprocess.Popen(
-        [sys.executable, "-c", code, ".venv"],
+        [sys.executable, "-u", "bootstrap.py", ".venv"],
         cwd=project,
         env=environment(),
         stdout=subprocess.PIPE,

@@ -63,8 +63,6 @@ def test_an_interruption_says_how_to_go_on(
 def test_an_interruption_that_a_library_turned_into_an_error_is_one(
     number: signal.Signals, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background ignores it
-
     def main() -> int:
         try:
             os.kill(os.getpid(), number)
