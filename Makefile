@@ -31,11 +31,13 @@ env:
 ablation: env  ## the full ablation on the embedded data; ARGS="--seeds 3" passes options
 	@exec $(RUN) -m ablations.full $(ARGS)
 
-# Tests that start Ray one by one, the others on every core. 5: pytest found none (-k name).
+# Tests that start Ray two files at a time: they wait more than they compute. The others on every
+# core. 5: pytest found none (-k name).
 test: lint  ## lint, types and the whole test suite; ARGS="-k name" selects
 	@$(RUN) -m pytest -n auto --maxprocesses 4 $(REAL:%=--ignore=tests/%) $(ARGS); fast=$$?; \
 	[ $$fast -eq 0 -o $$fast -eq 5 ] || exit $$fast; \
-	$(RUN) -m pytest $(FAST:%=--ignore=tests/%) --ignore=tests/services $(ARGS); slow=$$?; \
+	$(RUN) -m pytest -n 2 --dist loadfile $(FAST:%=--ignore=tests/%) --ignore=tests/services \
+		$(ARGS); slow=$$?; \
 	[ $$slow -eq 5 -a $$fast -eq 0 ] || exit $$slow
 
 test-services: env  ## tests that need Debian packages (PostgreSQL, Redis, ...); they say which

@@ -36,10 +36,10 @@ def another(home: Path, folder: Path) -> Path:
 def test_the_default_study_shortened_is_the_same_packed_and_one_by_one(
     home: Path, tmp_path: Path
 ) -> None:
-    """Three regimes, all arms, four epochs: every figure, to the last bit."""
+    """Three regimes, all arms, one seed, four epochs: every figure, to the last bit."""
     found = []
     for backend, place in (("packed", home), ("worker", another(home, tmp_path))):
-        words = ("ablations.full", "--backend", backend, "--seeds", "2", "--out", "out")
+        words = ("ablations.full", "--backend", backend, "--seeds", "1", "--out", "out")
         done = run(*words, "train.epochs=4", home=place, seconds=600)
         assert done.returncode == 0, done.stderr
         found.append(summary(place.parent / "out"))
@@ -70,7 +70,7 @@ def epochs_in(folder: Path) -> list[int]:
 
 
 def test_killed_in_mid_pack_it_goes_on_in_other_packs(home: Path, tmp_path: Path) -> None:
-    """Six runs in one pack die with everything after their first checkpoint; then one by one."""
+    """Packed runs die with everything after their first checkpoint; then they go on one by one."""
     words = ("ablations.full", "--config", small_study(tmp_path, LONG), "--workers", "1")
     other = another(home, tmp_path)
     driver = subprocess.Popen(
@@ -80,11 +80,12 @@ def test_killed_in_mid_pack_it_goes_on_in_other_packs(home: Path, tmp_path: Path
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while len(list((home / "checkpoints").glob("*.pt"))) < 6:
+    while not list((home / "checkpoints").glob("*.pt")):
         assert driver.poll() is None, "it ended before it could be killed"
         time.sleep(0.05)
     # Looked at before: workers go on until they notice that their driver is gone.
-    assert all(0 < epoch < 400 for epoch in epochs_in(home / "checkpoints"))
+    reached = epochs_in(home / "checkpoints")
+    assert all(0 < epoch < 400 for epoch in reached), reached
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     done = run(*words[:3], "--backend", "worker", "--out", "resumed", home=home)
