@@ -115,9 +115,9 @@ class Service:
         """Ids of all living processes that belong to it, also after its program ended."""
         if self.process is None:
             return set()
-        parents = _parents()
-        found = {pid for pid in parents if _belongs(pid, self.pid, self.mark)}
-        while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        living = parents()
+        found = {pid for pid in living if _belongs(pid, self.pid, self.mark)}
+        while more := {pid for pid, parent in living.items() if parent in found} - found:
             found |= more
         return found
 
@@ -125,7 +125,7 @@ class Service:
         """Members whose command line holds a word, oldest first: ``ray::`` are Ray's workers with
         the task they are at, a module's name finds a driver (and the shell around it).
         """
-        return [pid for pid in sorted(self.members()) if word in _command(pid)]
+        return [pid for pid in sorted(self.members()) if word in command(pid)]
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to every member, as to all of a machine."""
@@ -153,7 +153,7 @@ class Service:
         doomed = self.members()  # a child may be known by its parent alone
         self.signal(signal.SIGKILL)
         end = time.monotonic() + GRACE_S
-        while left := self.members() | (doomed & _parents().keys()):
+        while left := self.members() | (doomed & parents().keys()):
             if time.monotonic() > end:
                 raise StoppedError(f"{self.name}: processes {sorted(left)} do not die")
             self.signal(signal.SIGKILL)
@@ -186,7 +186,7 @@ class Service:
         self.stop()
 
 
-def _parents() -> dict[int, int]:
+def parents() -> dict[int, int]:
     """Every living process of this machine (no zombie) -> its parent."""
     if not PROC.is_dir():
         raise StoppedError("the lab finds processes in /proc: it needs Linux")
@@ -210,7 +210,7 @@ def _belongs(pid: int, session: int, mark: str) -> bool:
         return False
 
 
-def _command(pid: int) -> str:
+def command(pid: int) -> str:
     """A process's command line, words apart; empty if it ended."""
     try:
         return (

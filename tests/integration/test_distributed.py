@@ -23,6 +23,7 @@ from cal.parallel import Group, check_workers
 from cal.records import Epoch, Record, Result
 from cal.running import Job, resumable
 from cal.trainer import Trainer
+from tests.integration.own_ray import workers
 from tests.integration.studies import run
 
 import ray  # isort: skip  authentication (ray_cluster) comes before Ray
@@ -128,17 +129,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def worker_pid() -> int:
-    """The warm worker that runs our task: a process titled ray::in_worker, child of our raylet."""
-    ours = ray._private.worker._global_node.all_processes["raylet"][0].process.pid
+    """The warm worker that runs our task."""
     for _ in range(600):
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                title = (folder / "cmdline").read_bytes()
-                parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            except OSError:
-                continue
-            if title.startswith(b"ray::in_worker") and parent == ours:
-                return int(folder.name)
+        if found := workers("ray::in_worker"):
+            return found[0]
         time.sleep(0.05)
     raise AssertionError("no worker found in 30 s")
 

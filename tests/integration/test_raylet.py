@@ -6,7 +6,6 @@ Ray lets a driver wait for ever then, and running tasks go on until they end.
 import multiprocessing
 import os
 import signal
-from contextlib import suppress
 from pathlib import Path
 
 from cal.adapters import ray_cluster
@@ -16,19 +15,9 @@ from cal.adapters.ray_workers import Workers
 from cal.cli import StoppedError
 from cal.config import parse
 from cal.running import Job
+from tests.integration.own_ray import raylet
 
 LONG = {"data": {"labels_per_class": 20}, "train": {"epochs": 1_000_000}}
-
-
-def _raylet() -> int:
-    """Process id of this process's raylet."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it ended meanwhile
-            words = (folder / "cmdline").read_text(errors="replace").split("\0")
-            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-            if words[0].endswith("raylet/raylet") and int(parent) == os.getpid():
-                return int(folder.name)
-    raise AssertionError("no raylet")
 
 
 def _told(folder: str) -> str:
@@ -39,7 +28,7 @@ def _told(folder: str) -> str:
         pool.submit([Job(parse(LONG), "run", folder)])
         while not any(isinstance(event, Said) for event in pool.events()):
             pass
-        os.kill(_raylet(), signal.SIGKILL)
+        os.kill(raylet(), signal.SIGKILL)
         while not pool.idle:
             pool.events()
     except StoppedError as error:

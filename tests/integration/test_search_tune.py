@@ -19,6 +19,7 @@ from search_spaces.arm import Arm
 from search_spaces.stopping import Name, Scheduler
 from search_spaces.storage import open_storage
 from search_spaces.trials import SeedRun
+from tests.integration.own_ray import workers
 from tests.searching import Notes, searched, small
 
 import ray  # isort: skip
@@ -81,23 +82,8 @@ class Killer(Notes):
             self.end()
 
     def end(self) -> None:
-        for pid in workers():
+        for pid in workers("ray::_Trial"):
             os.kill(pid, signal.SIGKILL)
-
-
-def workers() -> list[int]:
-    """Processes of Tune's trials that belong to our cluster."""
-    ours = ray._private.worker._global_node.all_processes["raylet"][0].process.pid
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            title = (folder / "cmdline").read_bytes()
-            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
-        except OSError:
-            continue
-        if title.startswith(b"ray::_Trial") and parent == ours:
-            found.append(int(folder.name))
-    return found
 
 
 def test_workers_killed_with_9_are_no_failure_and_resume(tmp_path: Path) -> None:
