@@ -187,15 +187,20 @@ class Service:
 
 
 def parents() -> dict[int, int]:
-    """Every living process of this machine (no zombie) -> its parent."""
+    """Every living process of this machine -> its parent.
+
+    A zombie of several threads lives: its first thread has ended, and until the last one has, the
+    process holds its files and ports.
+    """
     if not PROC.is_dir():
         raise StoppedError("the lab finds processes in /proc: it needs Linux")
     found = {}
     for entry in PROC.iterdir():
         if entry.name.isdecimal():
             with suppress(OSError):  # it ended meanwhile
-                state, parent = (entry / "stat").read_bytes().rpartition(b")")[2].split()[:2]
-                if state not in b"ZX":
+                fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
+                state, parent, threads = fields[0], fields[1], fields[17]  # proc(5), from its third
+                if state not in b"ZX" or int(threads) > 1:
                     found[int(entry.name)] = int(parent)
     return found
 

@@ -18,7 +18,16 @@ from pyarrow.fs import FileSystem
 from cal.cli import StoppedError
 from cluster import calls
 from cluster.lab.mlflow_server import mlflow_server
-from cluster.lab.processes import HOST, Service, answers, environment, free_ports, scratch, within
+from cluster.lab.processes import (
+    HOST,
+    Service,
+    answers,
+    environment,
+    free_ports,
+    parents,
+    scratch,
+    within,
+)
 from cluster.lab.ray_nodes import RAY, head, living, node
 from cluster.lab.s3_server import bucket, s3_server
 
@@ -29,6 +38,15 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"],
                          start_new_session=True)
 pathlib.Path("child").write_text(str(child.pid))
 time.sleep(600)
+"""
+
+# A program whose first thread ends before another that listens: to the system it is a zombie.
+HEADLESS = """
+import ctypes, pathlib, socket, threading, time
+server = socket.create_server(("127.0.0.1", 0))
+threading.Thread(target=time.sleep, args=(600,)).start()
+pathlib.Path("port").write_text(str(server.getsockname()[1]))
+ctypes.CDLL(None).pthread_exit(None)
 """
 
 
@@ -48,14 +66,6 @@ def has_child(service: Service) -> bool:
     return file.exists() and bool(file.read_text())
 
 
-def runs(pid: int) -> bool:
-    """Whether a process lives and is no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
 def state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
@@ -66,7 +76,7 @@ def test_a_service_dies_with_a_child_that_left_its_session(folder: Path) -> None
         assert os.getsid(child) != service.pid
         assert service.members() == {service.pid, child}
         service.kill()
-        assert not runs(child)
+        assert child not in parents()
         assert not service.alive
         assert service.members() == set()
 
@@ -77,7 +87,20 @@ def test_an_orphan_is_still_found(folder: Path) -> None:
         os.kill(service.pid, signal.SIGKILL)
         assert within(5, lambda: not service.alive)
         assert service.members() == {child}
-    assert not runs(child)
+    assert child not in parents()
+
+
+def test_a_zombie_with_a_living_thread_is_a_member_until_its_port_is_free(folder: Path) -> None:
+    def headless(service: Service) -> bool:
+        return (folder / "port").exists() and state(service.pid) == "Z"
+
+    with program(folder, HEADLESS, ready=headless) as service:
+        port = int((folder / "port").read_text())
+        assert answers(port)
+        assert service.members() == {service.pid}
+        service.kill()
+        assert not answers(port)
+    assert service.members() == set()
 
 
 def test_all_of_a_service_is_stopped_and_continued(folder: Path) -> None:
@@ -101,7 +124,7 @@ def test_a_service_that_stays_silent_is_ended(folder: Path) -> None:
     service.seconds = 2
     with pytest.raises(StoppedError, match="no answer in 2 s"):
         service.start()
-    assert not runs(int((folder / "child").read_text()))
+    assert int((folder / "child").read_text()) not in parents()
 
 
 def test_a_service_inherits_no_foreign_settings(
@@ -140,7 +163,7 @@ def test_nodes_are_killed_one_by_one_and_come_back(folder: Path) -> None:
             assert not two.find("time.sleep(600)")
             assert os.getsid(driver) != one.pid  # so a session alone would not end it
             one.kill()
-            assert not runs(driver)
+            assert driver not in parents()
             assert top.alive
             assert two.alive
             one.start()
