@@ -2,23 +2,25 @@
 hash costs and by which index, and what writing one more run costs.
 """
 
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
 
-from benchmarks.postgres import server
 from benchmarks.scale import CONDITIONS, KINDS, Figures, timed
 from cal.adapters.tracking import Data, Seed, Variant, open_ledger
 from cal.adapters.tracking_ledger import Ledger
 from cal.config import parse
 from cal.records import Epoch, Result
+from cluster.lab.databases import postgres
+from cluster.lab.processes import scratch
 
 CURVES = 40  # metrics of an epoch
 COPIED = 50_000  # rows of one statement
 WHOLE = 10_000  # runs up to which params and metrics are copied too; beyond, what look-ups read
+SETTINGS = ("fsync=off", "shared_buffers=512MB", "max_wal_size=4GB")
 TAGS = """
 insert into tags (key, value, run_uuid)
 select key, case key when 'cal.hash' then {key} when 'cal.seed' then n::text else value end, {key}
@@ -80,10 +82,19 @@ def explained(cursor: Any, experiment: str, key: str) -> tuple[float, Sequence[s
     return found[0]["Execution Time"], nodes(found[0]["Plan"])
 
 
+@contextmanager
+def store() -> Iterator[tuple[str, str]]:
+    """A PostgreSQL of its own, its address and a folder for artifacts; both go at the end."""
+    with scratch() as folder:
+        folder.chmod(0o711)  # PostgreSQL may run as a user of its own
+        with postgres(folder / "pg", settings=SETTINGS) as server:
+            yield server.client["MLFLOW_URI"], str(folder / "artifacts")
+
+
 def measured(runs: int) -> Figures:
     """All figures, and the two plans of the look-up on standard error."""
     found: Figures = {"runs": runs}
-    with server() as uri, tempfile.TemporaryDirectory() as folder:
+    with store() as (uri, folder):
         with open_ledger(uri, artifacts=folder) as ledger:
             ledger.begin("s", regimes={"r": "t"}, variants=[Variant("cal")])
             with timed(found, "write a run, of 20 into an empty store"):

@@ -32,7 +32,7 @@ HOMES = {
     # The two commands of cal: what they call is given a trainer or a parallel map.
     "cal.adapters": ("cal/adapters/*", "cal/train.py", "cal/data/__main__.py", "search_spaces/*")
     + ("ablations/*", "cluster/*", "benchmarks/*", "docs/screenshots.py", "tests/*"),
-    "cluster": ("cluster/*", "tests/*"),
+    "cluster": ("cluster/*", "benchmarks/*", "tests/*"),
     "evidence": ("evidence/*", "search_spaces/*", "ablations/*", "docs/*", "tests/*"),
     "search_spaces": ("search_spaces/*", "ablations/*", "benchmarks/*", "cluster/*", "tests/*"),
     "ablations": ("ablations/*", "benchmarks/*", "cluster/*", "tests/*"),

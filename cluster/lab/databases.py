@@ -7,6 +7,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from cal.config import ConfigError
@@ -23,12 +24,14 @@ def missing() -> list[str]:
     return [PACKAGES[name] for name, place in found.items() if place is None]
 
 
-def postgres(folder: Path, *, databases: tuple[str, ...] = ("mlflow",)) -> Service:
+def postgres(
+    folder: Path, *, databases: tuple[str, ...] = ("mlflow",), settings: Sequence[str] = ()
+) -> Service:
     """A server with its cluster of databases made; not started yet.
 
     It refuses root: then ``folder`` is given to the user postgres, who must be able to reach it.
-    ``client``: for each database ``NAME_URI`` as SQLAlchemy takes it (``MLFLOW_URI``). Raises
-    ``ConfigError`` without the Debian package.
+    ``settings``: ``NAME=VALUE`` as in postgresql.conf. ``client``: for each database ``NAME_URI``
+    as SQLAlchemy takes it (``MLFLOW_URI``). Raises ``ConfigError`` without the Debian package.
     """
     programs = _postgres_bin()
     if programs is None:
@@ -40,7 +43,8 @@ def postgres(folder: Path, *, databases: tuple[str, ...] = ("mlflow",)) -> Servi
     _initialise(programs, folder, env=env, user=user, password=password, databases=databases)
     (port,) = free_ports(1)
     words = [str(programs / "postgres"), "-D", str(folder / "data"), "-p", str(port)]
-    words += ["-c", f"listen_addresses={HOST}", "-c", f"unix_socket_directories={folder}"]
+    for setting in (f"listen_addresses={HOST}", f"unix_socket_directories={folder}", *settings):
+        words += ["-c", setting]
     base = f"postgresql+psycopg2://{USER}:{password}@{HOST}:{port}"
     return Service(
         name="postgres",

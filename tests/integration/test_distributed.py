@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from cal.parallel import Group, check_workers
 from cal.records import Epoch, Record, Result
 from cal.running import Job, resumable
 from cal.trainer import Trainer
+from cluster.lab.processes import free_ports
 from tests.integration.own_ray import workers
 from tests.integration.studies import run
 
@@ -69,9 +69,7 @@ def in_group(rank: int, port: int, work: Callable[[int, str], None], folder: str
 
 def two_workers(work: Callable[[int, str], None], folder: Path) -> None:
     """``work(rank, folder)`` in two processes of one group."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     processes.spawn(in_group, args=(port, work, str(folder)), nprocs=2)
 
 

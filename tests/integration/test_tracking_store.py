@@ -3,7 +3,6 @@
 import http.server
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from mlflow.tracking import MlflowClient
 from cal.adapters.tracking import LedgerError, open_ledger
 from cal.adapters.tracking_ledger import Ledger
 from cal.config import ConfigError
+from cluster.lab.processes import free_ports
 
 
 def refusal(uri: str, folder: Path) -> str:
@@ -91,7 +91,8 @@ def test_a_store_broken_in_the_middle_of_the_work(store: Path) -> None:
 def test_a_server_that_dies_in_the_middle_of_the_work_is_waited_for_only_seconds(
     tmp_path: Path,
 ) -> None:
-    uri = f"http://127.0.0.1:{free_port()}"
+    (port,) = free_ports(1)
+    uri = f"http://127.0.0.1:{port}"
     refusal(uri, tmp_path)
     started = time.monotonic()
     with pytest.raises(LedgerError, match=f"^ledger {uri}: .*; give the command again"):
@@ -131,16 +132,9 @@ def test_an_address_of_no_store(uri: str, tmp_path: Path) -> None:
     assert "; allowed: sqlite:///" in refusal(uri, tmp_path)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.mark.parametrize("scheme", ["http", "postgresql+psycopg2"])
 def test_a_server_that_does_not_answer(scheme: str, tmp_path: Path) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     line = refusal(f"{scheme}://me:secret@127.0.0.1:{port}/db", tmp_path)
     assert f"no answer from 127.0.0.1:{port} (Connection refused)" in line
     assert "secret" not in line

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from cal.adapters.tracking import Seed, Variant, open_ledger
 from cal.adapters.tracking_view import TAG, addresses, decode, encode, view_state
 from cal.config import parse
 from cal.records import Epoch, Result
+from cluster.lab.processes import answers, free_ports, within
 
 METRICS = (
     "seeds",
@@ -119,13 +119,6 @@ def command(*words: str, home: Path) -> "subprocess.Popen[str]":
     )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def taken() -> Iterator[int]:
     with socket.socket() as other:
@@ -161,7 +154,7 @@ def test_no_ledger_yet_is_one_line_and_makes_none(tmp_path: Path) -> None:
 
 def test_the_ui_serves_the_study_takes_rows_and_leaves_nothing_running(home: Path) -> None:
     """The same server as a tracking server: MLFLOW_TRACKING_URI=http://... of another driver."""
-    port = free_port()
+    (port,) = free_ports(1)
     place = f"http://127.0.0.1:{port}"
     with command("ui", "--port", str(port), home=home) as process:
         assert process.stdout is not None
@@ -181,7 +174,5 @@ def test_the_ui_serves_the_study_takes_rows_and_leaves_nothing_running(home: Pat
             assert json.loads(ledger.plan("remote")) == {}
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 130
-    time.sleep(0.1)
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", port)) != 0
+    assert within(10, lambda: not answers(port))
     assert any((home / "artifacts").rglob("plan.json"))

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,16 +18,12 @@ from typing import Any
 import pytest
 from ray.cluster_utils import FAKE_HEAD_NODE_ID
 
+from cluster.lab.processes import free_ports
+
 PROVIDER = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
 STORE = 10**8  # bytes of shared memory a node
 LISTS = ("initialization", "setup", "head_setup", "worker_setup", "head_start_ray")
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def configuration(port: int) -> dict[str, Any]:
@@ -99,7 +94,8 @@ def environment() -> Iterator[dict[str, str]]:
 @pytest.fixture
 def head(environment: dict[str, str]) -> Iterator[str]:
     """The address of a head with its autoscaler; at the end all that it began is ended."""
-    port, folder = free_port(), Path(environment["HOME"])
+    (port,) = free_ports(1)
+    folder = Path(environment["HOME"])
     (folder / "scaling.json").write_text(json.dumps(configuration(port)))
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     command += [f"--autoscaling-config={folder}/scaling.json", f"--port={port}", "--num-cpus=0"]
