@@ -1,1 +1,1 @@
-"""Programs and files around a cluster; nothing imports them."""
+"""Programs and files around a cluster; only tests and benchmarks import them."""
