@@ -25,7 +25,7 @@ EXAMPLES = """examples:
 exit codes: 0 fine (warnings at most), 1 problems, 2 bad input, 130 interrupted
 """
 ROOT = Path(__file__).resolve().parent.parent
-WAIT_S = 90.0  # for the job: nodes may have to unpack the code first
+WAIT_S = 200.0  # for the job: nodes may have to unpack the code first
 MARKS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 

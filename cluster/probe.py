@@ -28,7 +28,7 @@ from cluster import calls
 from cluster.findings import PACKAGES
 
 LINE = "cal-doctor: "  # in front of the JSON
-WAIT_S = 20.0  # for all nodes
+WAIT_S = 60.0  # for all nodes
 EXPERIMENT = "cal-doctor"
 GPU_COUNT = "import torch; print(torch.cuda.device_count())"
 
@@ -132,7 +132,7 @@ def tracking(env: Mapping[str, str]) -> tuple[str, str]:
     url, headers = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments", calls.account(env)
     try:
         made = _experiment(url, headers)
-        calls.ask(f"{url}/delete", headers=headers, given={"experiment_id": made}, seconds=5)
+        calls.ask(f"{url}/delete", headers=headers, given={"experiment_id": made}, seconds=15)
     except urllib.error.HTTPError as error:
         text = {401: "it refuses user and password", 403: "it forbids this user to write"}
         return hidden(uri), text.get(error.code, f"HTTP status {error.code}")
@@ -145,15 +145,15 @@ def _experiment(url: str, headers: Mapping[str, str]) -> str:
     """The id of the probe experiment, living."""
     named = f"{url}/get-by-name?experiment_name={EXPERIMENT}"
     try:
-        found = calls.ask(named, headers=headers, seconds=5)["experiment"]
+        found = calls.ask(named, headers=headers, seconds=15)["experiment"]
     except urllib.error.HTTPError as error:
         if error.code != 404:
             raise
-        made = calls.ask(f"{url}/create", headers=headers, given={"name": EXPERIMENT}, seconds=5)
+        made = calls.ask(f"{url}/create", headers=headers, given={"name": EXPERIMENT}, seconds=15)
         return str(made["experiment_id"])
     key = found["experiment_id"]
     if found["lifecycle_stage"] == "deleted":
-        calls.ask(f"{url}/restore", headers=headers, given={"experiment_id": key}, seconds=5)
+        calls.ask(f"{url}/restore", headers=headers, given={"experiment_id": key}, seconds=15)
     return str(key)
 
 

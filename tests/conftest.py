@@ -22,6 +22,21 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop(name, None)
     # In a script's background Ctrl-C is ignored, and what tests start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if find_spec("hypothesis"):
+        from hypothesis import settings
+
+        settings.register_profile("shared", deadline=None)  # of a machine that others use too
+        settings.load_profile("shared")
+    _own_ports(os.environ.get("PYTEST_XDIST_WORKER", ""))
+
+
+def _own_ports(worker: str) -> None:
+    """Services of two test processes never draw the same port (``gw3``: the fourth of four)."""
+    if worker:
+        from cluster.lab import processes
+
+        number = int(worker.removeprefix("gw")) % 4
+        processes.PORTS = processes.PORTS[number * 4000 : (number + 1) * 4000]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

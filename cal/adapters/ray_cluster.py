@@ -12,13 +12,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cal.cli import StoppedError, hidden, interruptible
+from cal.cli import StoppedError, hidden, interruptible, say
 from cal.config import ConfigError
 from cal.home import checkpoints, in_job, local_home
 
 T = TypeVar("T")
 U = TypeVar("U")
 ANSWER_S = 5.0  # for a cluster to take a connection
+TRIES = 2  # at our own cluster
+SLOW = "timed out during startup"  # what Ray says of itself; a bare ``Exception``
 
 
 def ours() -> bool:
@@ -54,12 +56,14 @@ import ray  # noqa: E402
 def connect(*, cpus: int | None = None) -> str:
     """Start or join a cluster -> what to tell the user: which one, and what to beware of.
 
-    ``cpus``: our own has as many at least. Raises ``ConfigError`` where RAY_ADDRESS is silent.
+    ``cpus``: our own has as many at least. Raises ``ConfigError`` where RAY_ADDRESS is silent,
+    ``StoppedError`` where our own does not come up.
     """
     _check_address()
-    more = cpus if cpus and cpus > (os.cpu_count() or 1) else None
-    own: dict[str, Any] = {"address": "local", "num_cpus": more, "include_dashboard": False}
-    ray.init(log_to_driver=False, logging_level=logging.WARNING, **(own if ours() else {}))
+    if ours():
+        _start(cpus if cpus and cpus > (os.cpu_count() or 1) else None)
+    else:
+        ray.init(log_to_driver=False, logging_level=logging.WARNING)
     interruptible()  # ray.init put its own handler of SIGTERM in place
     if ours():
         return f"Ray on this machine with {slots():.0f} CPUs"
@@ -69,6 +73,32 @@ def connect(*, cpus: int | None = None) -> str:
         raise ConfigError("\n".join(faults))
     where = f"Ray cluster with {slots():.0f} CPUs on {nodes} node(s)"
     return "\n".join([where, *beware(nodes, checkpoints())])
+
+
+def _start(cpus: int | None) -> None:
+    """Our own cluster. Ray gives its parts 15 and itself 30 s, fixed: a machine that is busy with
+    other things gets a second try.
+    """
+    for more in reversed(range(TRIES)):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+            )
+            return
+        except Exception as error:
+            if SLOW not in str(error):
+                raise
+            ray.shutdown()
+            if more:
+                say("Ray did not come up in its 30 s; once more")
+    raise StoppedError(
+        f"Ray did not come up on this machine in {TRIES} x 30 s (too busy? its logs: "
+        "/tmp/ray/session_latest/logs); give the command again"
+    )
 
 
 def _check_address() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from cal.adapters import ray_cluster, ray_train
 from cal.adapters.ray_backend import Backend, data_parallel, places, run_limit
 from cal.adapters.ray_workers import Workers
+from cal.cli import heed
 from cal.packed import halves
 from cal.records import Epoch, Failure, Record
 from cal.running import ATTEMPTS, Job
@@ -132,8 +133,10 @@ class Pool:
 
     def events(self, *, timeout: float = 1.0) -> list[Event]:
         """What happened since; waits at most ``timeout`` seconds for something. Raises
-        ``StoppedError`` once this driver's own node is dead.
+        ``StoppedError`` once this driver's own node is dead, ``KeyboardInterrupt`` if a callback of
+        a library (SQLAlchemy has some) swallowed a signal.
         """
+        heed()
         ready, _ = ray.wait(list(self._units), num_returns=1, timeout=timeout)
         if not ready and time.monotonic() - self._checked > LOOK_S:
             ray_cluster.check_own()

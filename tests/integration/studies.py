@@ -2,9 +2,10 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,11 @@ def command(*words: str | Path) -> list[str]:
     return [sys.executable, "-m", *map(str, words)]
 
 
-def run(
-    *words: str | Path, home: Path, seconds: float = 300, **more: str
-) -> subprocess.CompletedProcess[str]:
+PATIENCE_S = 1200
+"""Against what hangs, not for speed: workers have a low priority, and other tests run beside."""
+
+
+def run(*words: str | Path, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a module to its end; its output as text."""
     return subprocess.run(
         command(*words),
@@ -61,24 +64,31 @@ def run(
         cwd=home.parent,
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=PATIENCE_S,
     )
 
 
-def kill_after(*words: str | Path, home: Path, seconds: float) -> int:
-    """Run a module and kill -9 it (the driver alone) after some seconds; its exit code."""
+def kill_after(*words: str | Path, home: Path, seconds: float) -> None:
+    """Run a module and kill -9 it (the driver alone) after some seconds, if it runs still."""
+    quiet = subprocess.DEVNULL
+    with (
+        begun(*words, home=home, stdout=quiet, stderr=quiet) as process,
+        suppress(subprocess.TimeoutExpired),
+    ):
+        process.wait(seconds)
+
+
+@contextmanager
+def begun(*words: str | Path, home: Path, **streams: Any) -> Iterator[subprocess.Popen[str]]:
+    """A module that runs; killed with 9 (the driver alone) where this ends."""
     process = subprocess.Popen(
-        command(*words),
-        env=environment(home),
-        cwd=home.parent,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        command(*words), env=environment(home), cwd=home.parent, text=True, **streams
     )
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        return process.wait()
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def summary(out: Path) -> dict[str, Any]:

@@ -22,8 +22,7 @@ from cal.mechanisms import acceleration, bottleneck, contribution
 from cal.trainer import train
 from tests.integration.studies import (
     SMALL,
-    command,
-    environment,
+    begun,
     kill_after,
     run,
     small_study,
@@ -90,12 +89,12 @@ def test_killed_three_times_at_random_moments_gives_the_same_summary(
     undisturbed: tuple[Path, Path], home: Path, tmp_path: Path
 ) -> None:
     words = ("ablations.full", "--config", small_study(tmp_path), "--out", "out")
-    moments = random.Random(time.time_ns())
-    for _ in range(3):
-        kill_after(*words, home=home, seconds=moments.uniform(4, 20))
+    moments = [random.uniform(4, 20) for _ in range(3)]
+    for moment in moments:
+        kill_after(*words, home=home, seconds=moment)
     done = run(*words, home=home)
-    assert done.returncode == 0, done.stderr
-    assert summary(tmp_path / "out") == summary(undisturbed[1])
+    assert done.returncode == 0, (moments, done.stderr)
+    assert summary(tmp_path / "out") == summary(undisturbed[1]), moments
 
 
 def busy_worker(home: Path) -> int | None:
@@ -112,18 +111,18 @@ def busy_worker(home: Path) -> int | None:
 def test_workers_killed_in_mid_study_change_nothing(
     undisturbed: tuple[Path, Path], home: Path, tmp_path: Path
 ) -> None:
-    words = command("ablations.full", "--config", small_study(tmp_path), "--out", "out")
-    with (tmp_path / "log").open("w") as log:
-        driver = subprocess.Popen(
-            words, env=environment(home), cwd=tmp_path, stdout=log, stderr=log
-        )
+    words = ("ablations.full", "--config", small_study(tmp_path), "--out", "out")
     killed = set[int]()
-    while driver.poll() is None:
-        worker = busy_worker(home)
-        if worker is not None and worker not in killed and len(killed) < 3:
-            os.kill(worker, signal.SIGKILL)
-            killed.add(worker)
-        time.sleep(0.05)
+    with (
+        (tmp_path / "log").open("w") as log,
+        begun(*words, home=home, stdout=log, stderr=log) as driver,
+    ):
+        while driver.poll() is None:
+            worker = busy_worker(home)
+            if worker is not None and worker not in killed and len(killed) < 3:
+                os.kill(worker, signal.SIGKILL)
+                killed.add(worker)
+            time.sleep(0.05)
     assert driver.returncode == 0, (tmp_path / "log").read_text()
     assert killed
     assert summary(tmp_path / "out") == summary(undisturbed[1])
@@ -131,23 +130,14 @@ def test_workers_killed_in_mid_study_change_nothing(
 
 def test_ctrl_c_says_how_to_go_on(home: Path, tmp_path: Path) -> None:
     study = ("--config", small_study(tmp_path), "--out", "out")
-    words = command(
-        "ablations.full", *study, "train.epochs=2000"
-    )  # minutes: it cannot end by itself
-    process = subprocess.Popen(
-        words,
-        env=environment(home),
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    while "every switch acts" not in process.stderr.readline():
-        assert process.poll() is None
-    time.sleep(2)  # runs are under way
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    words = ("ablations.full", *study, "train.epochs=2000")  # minutes: it cannot end by itself
+    with begun(*words, home=home, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        while "every switch acts" not in process.stderr.readline():
+            assert process.poll() is None
+        time.sleep(2)  # runs are under way
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "go on with: python -m ablations.full --config" in errors
 

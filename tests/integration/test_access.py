@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -246,11 +247,10 @@ def listening(service: Service) -> dict[int, set[str]]:
     """Port -> addresses that any process of a service listens on, as /proc/net/tcp has them."""
     own = set()
     for pid in service.members():
-        for entry in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                own.add(os.readlink(entry))
-            except OSError:
-                continue
+        with suppress(OSError):  # it ended meanwhile
+            for entry in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(OSError):
+                    own.add(os.readlink(entry))
     found: dict[int, set[str]] = {}
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:

@@ -20,7 +20,7 @@ def test_what_is_killed_under_a_study_costs_time_alone(tmp_path: Path) -> None:
         env=environment(tmp_path),
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=3000,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     outcomes = {found["fault"]: found for found in json.loads(out.read_text(encoding="utf-8"))}

@@ -24,7 +24,7 @@ def doctor(top: Service, *words: str, **more: str) -> tuple[int, Found]:
         env=environment(top.folder) | dict(top.client) | more,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
     )
     assert done.stdout, done.stderr
     order = ("ok", "warning", "problem")

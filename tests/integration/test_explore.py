@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 
 from ablations.study import read_study
 from cal.config import parse, read_yaml
-from tests.integration.studies import command, environment, kill_after, run
+from tests.integration.studies import begun, kill_after, run
 
 SEARCH = ("search_spaces.explore", "--space", "bottleneck", "--name", "small")
 QUICK = ("--against", "none", "--seeds", "2", "--confirm", "2", "--confirm-seeds", "2")
@@ -97,30 +97,17 @@ def test_killed_resumed_extended_and_used(home: Path, tmp_path: Path) -> None:
 
 
 def test_a_second_driver_is_refused_in_one_line(home: Path, tmp_path: Path) -> None:
-    line = command(*words(40, tmp_path / "one"))
-    first = subprocess.Popen(
-        line,
-        env=environment(home),
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
+    one, two = words(40, tmp_path / "one"), words(40, tmp_path / "two")
+    with begun(*one, home=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as first:
         assert first.stdout is not None
-        while "report goes to" not in (said := first.stdout.readline()):
+        while "Ray on this machine" not in (said := first.stdout.readline()):  # it has the lease
             assert said, "the first driver ended"
-        second = None
-        for _ in range(20):  # until the first holds the lease
-            second = run(*words(40, tmp_path / "two"), home=home)
-            if second.returncode == 2:
+        for _ in range(20):  # a busy first driver may keep the store locked
+            second = run(*two, home=home)
+            if "locked" not in second.stderr:
                 break
-        assert second is not None
         assert second.returncode == 2, second.stderr[-2000:]
         assert "another driver is at work on it" in second.stderr.strip().splitlines()[-1]
-    finally:
-        first.kill()
-        first.communicate()
 
 
 @pytest.mark.parametrize(

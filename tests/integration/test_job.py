@@ -10,7 +10,7 @@ import pytest
 
 from cluster.lab import ray_nodes
 from cluster.lab.processes import environment, scratch
-from tests.integration.studies import ROOT
+from tests.integration.studies import PATIENCE_S, ROOT
 from tests.own import MODULE
 
 
@@ -22,7 +22,7 @@ class Head:
     address: str
     home: Path
 
-    def job(self, *words: str, seconds: float = 240) -> subprocess.CompletedProcess[str]:
+    def job(self, *words: str) -> subprocess.CompletedProcess[str]:
         """``ray job ...`` from the checkout."""
         return subprocess.run(
             [*ray_nodes.RAY, "job", *words[:1], "--address", self.address, *words[1:]],
@@ -30,7 +30,7 @@ class Head:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=seconds,
+            timeout=PATIENCE_S,
         )
 
 
@@ -54,7 +54,7 @@ def test_a_submitted_study_leaves_its_report_outside_the_vanishing_folder(head: 
     study = ("--seeds", "1", "--out", "report", "train.epochs=2")
     study += ("train.validate_every=1", "cal.contribution.interval=1")
     words = ("--working-dir", ".", "--", "python", "-m", "ablations.full", *study)
-    done = head.job("submit", *words, seconds=400)
+    done = head.job("submit", *words)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     report = head.home / "cal-lab" / "report"
     assert f"report goes to {report}" in done.stdout

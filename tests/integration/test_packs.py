@@ -23,7 +23,7 @@ from cal.config import parse
 from cal.records import Epoch, Result
 from cal.running import Job
 from cal.runs import Run
-from tests.integration.studies import command, environment, run, small_study, summary
+from tests.integration.studies import begun, run, small_study, summary
 
 import ray  # isort: skip
 
@@ -40,7 +40,7 @@ def test_the_default_study_shortened_is_the_same_packed_and_one_by_one(
     found = []
     for backend, place in (("packed", home), ("worker", another(home, tmp_path))):
         words = ("ablations.full", "--backend", backend, "--seeds", "1", "--out", "out")
-        done = run(*words, "train.epochs=4", home=place, seconds=600)
+        done = run(*words, "--workers", "2", "train.epochs=4", home=place)
         assert done.returncode == 0, done.stderr
         found.append(summary(place.parent / "out"))
         if backend == "packed":
@@ -53,9 +53,9 @@ LONG = """
 name: long
 base:
   data: {labels_per_class: 20}
-  train: {epochs: 400}
+  train: {epochs: 800}
   evaluate: {noise: none}
-regimes: {hw20: {seeds: 3}}
+regimes: {hw20: {seeds: 2}}
 arms:
   joint: {config: {method: joint}}
   cal: {config: {}}
@@ -64,7 +64,7 @@ contrasts: [{arm: cal, reference: joint}]
 
 
 def epochs_in(folder: Path) -> list[int]:
-    """How far each checkpoint is."""
+    """How far each run is by its checkpoint."""
     states = [checkpoint.load(str(folder), path.stem) for path in folder.glob("*.pt")]
     return [state["trainer"]["place"]["epoch"] for state in states if state is not None]
 
@@ -73,24 +73,15 @@ def test_killed_in_mid_pack_it_goes_on_in_other_packs(home: Path, tmp_path: Path
     """Packed runs die with everything after their first checkpoint; then they go on one by one."""
     words = ("ablations.full", "--config", small_study(tmp_path, LONG), "--workers", "1")
     other = another(home, tmp_path)
-    driver = subprocess.Popen(
-        command(*words, "--backend", "packed"),
-        env=environment(home),
-        cwd=home.parent,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while not list((home / "checkpoints").glob("*.pt")):
-        assert driver.poll() is None, "it ended before it could be killed"
-        time.sleep(0.05)
-    # Looked at before: workers go on until they notice that their driver is gone.
-    reached = epochs_in(home / "checkpoints")
-    assert all(0 < epoch < 400 for epoch in reached), reached
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
+    packed, quiet = (*words, "--backend", "packed"), subprocess.DEVNULL
+    with begun(*packed, home=home, stdout=quiet, stderr=quiet) as driver:
+        while not (reached := epochs_in(home / "checkpoints")):
+            assert driver.poll() is None, "it ended before it could be killed"
+            time.sleep(0.05)
+        assert all(0 < epoch < 800 for epoch in reached), reached
     done = run(*words[:3], "--backend", "worker", "--out", "resumed", home=home)
     assert done.returncode == 0, done.stderr
-    done = run(*words[:3], "--backend", "worker", "--out", "whole", home=other)
+    done = run(*packed, "--out", "whole", home=other)
     assert done.returncode == 0, done.stderr
     assert summary(home.parent / "resumed") == summary(other.parent / "whole")
 

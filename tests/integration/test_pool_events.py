@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cal import cli
 from cal.adapters import ray_cluster, ray_pool
 from cal.adapters.ray_backend import Backend
 from cal.adapters.ray_pool import Event, Pool, Resumed, Said
@@ -134,3 +135,11 @@ def test_a_dead_raylet_of_this_node_is_no_failure_of_runs(events: Any) -> None:
     """The runs are not told as failed: they go on when the command is given again."""
     with pytest.raises(StoppedError, match="give the command again"):
         events([*trained(1, 2), ray.exceptions.LocalRayletDiedError()])
+
+
+def test_a_signal_that_a_library_swallowed_ends_the_study(
+    events: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "_signals", [2])
+    with pytest.raises(KeyboardInterrupt):
+        events([*trained(1), END])

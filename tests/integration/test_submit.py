@@ -111,7 +111,7 @@ def test_the_exit_code_is_the_entrypoints_own(top: Service) -> None:
 
 def test_every_line_comes_once_over_a_lost_connection(top: Service) -> None:
     relay = Relay(top.address)
-    process = command(top, "--", "python", "count.py", "40", address=relay.address)
+    process = command(top, "--", "python", "count.py", "80", address=relay.address)
     assert process.stdout is not None
     seen = []
     for line in process.stdout:
@@ -131,7 +131,7 @@ def test_every_line_comes_once_over_a_lost_connection(top: Service) -> None:
     relay.server.close()
     assert ended(process)[0] == 0, said
     lines = [line for line in seen if line.startswith("line ")]
-    assert lines == [f"line {number}\n" for number in range(40)]
+    assert lines == [f"line {number}\n" for number in range(80)]
     assert "connected again\n" in said
     assert "MLflow: http://mlflow.example:5000\n" in said
 

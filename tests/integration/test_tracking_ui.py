@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -158,7 +159,7 @@ def test_the_ui_serves_the_study_takes_rows_and_leaves_nothing_running(home: Pat
     place = f"http://127.0.0.1:{port}"
     with command("ui", "--port", str(port), home=home) as process:
         assert process.stdout is not None
-        lines = [line.strip() for line in iter(process.stdout.readline, "Ctrl-C stops it.\n")]
+        lines = [line.strip() for line in takewhile("Ctrl-C stops it.\n".__ne__, process.stdout)]
         assert lines[0] == f"study small in sqlite:///{home}/mlflow.db"
         assert lines[1].startswith(f"charts r: {place}/#/experiments/")
         assert lines[2].startswith(f"report: {place}/#/experiments/")

@@ -26,7 +26,7 @@ def test_the_mixing_function_gives_the_published_splitmix64_sequence() -> None:
     assert _mixed(counters).tolist() == expected
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 499), min_size=1, max_size=40), st.integers(1, 30))
 def test_a_sample_gets_the_same_numbers_in_any_order_batch_and_length(
     ids: list[int], count: int

@@ -33,7 +33,7 @@ def test_the_sizes_by_hand() -> None:
     assert sizes == [[12, 8], [5, 5], [6, 4], [12, 8]]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**31 - 1), st.booleans(), st.sampled_from([None, 1, 5, 20]))
 def test_parts_never_overlap_and_no_seed_moves_the_report_part(
     seed: int, shared: bool, per_class: int | None
