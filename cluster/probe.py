@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.error
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from cluster.findings import PACKAGES
 
 LINE = "cal-doctor: "  # in front of the JSON
 WAIT_S = 60.0  # for all nodes
+ANSWER_S = 15.0  # for MLflow, each time: cold workers start beside it
 EXPERIMENT = "cal-doctor"
 GPU_COUNT = "import torch; print(torch.cuda.device_count())"
 
@@ -130,9 +131,12 @@ def tracking(env: Mapping[str, str]) -> tuple[str, str]:
     if not uri.startswith("http"):
         return hidden(uri), ""
     url, headers = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments", calls.account(env)
+
+    def ask(path: str, **given: str) -> Any:
+        return calls.ask(f"{url}/{path}", headers=headers, given=given or None, seconds=ANSWER_S)
+
     try:
-        made = _experiment(url, headers)
-        calls.ask(f"{url}/delete", headers=headers, given={"experiment_id": made}, seconds=15)
+        ask("delete", experiment_id=_experiment(ask))
     except urllib.error.HTTPError as error:
         text = {401: "it refuses user and password", 403: "it forbids this user to write"}
         return hidden(uri), text.get(error.code, f"HTTP status {error.code}")
@@ -141,19 +145,17 @@ def tracking(env: Mapping[str, str]) -> tuple[str, str]:
     return hidden(uri), ""
 
 
-def _experiment(url: str, headers: Mapping[str, str]) -> str:
+def _experiment(ask: Callable[..., Any]) -> str:
     """The id of the probe experiment, living."""
-    named = f"{url}/get-by-name?experiment_name={EXPERIMENT}"
     try:
-        found = calls.ask(named, headers=headers, seconds=15)["experiment"]
+        found = ask(f"get-by-name?experiment_name={EXPERIMENT}")["experiment"]
     except urllib.error.HTTPError as error:
         if error.code != 404:
             raise
-        made = calls.ask(f"{url}/create", headers=headers, given={"name": EXPERIMENT}, seconds=15)
-        return str(made["experiment_id"])
+        return str(ask("create", name=EXPERIMENT)["experiment_id"])
     key = found["experiment_id"]
     if found["lifecycle_stage"] == "deleted":
-        calls.ask(f"{url}/restore", headers=headers, given={"experiment_id": key}, seconds=15)
+        ask("restore", experiment_id=key)
     return str(key)
 
 
