@@ -43,8 +43,8 @@ def test_a_cluster_runs_a_job_as_a_pod_may(tmp_path: Path) -> None:
 
 SLURM = """
 set -e
-mkdir -p bin lab/venv
-ln -s "$VENV_BIN" lab/venv/bin
+mkdir -p bin lab
+ln -s "$VENV" lab/venv
 printf '#!/bin/bash\\necho node1\\n' >bin/scontrol
 printf '#!/bin/bash\\necho 127.0.0.1\\n' >bin/hostname
 printf '#!/bin/bash\\nwhile [[ $1 == --* ]]; do shift; done; exec "$@"\\n' >bin/srun
@@ -60,7 +60,7 @@ def test_symmetric_run_runs_the_study(tmp_path: Path) -> None:
         ["bash", "-c", SLURM],
         tmp_path,
         SCRIPT=str(ROOT / "cluster" / "cloud" / "slurm.sbatch"),
-        VENV_BIN=str(Path(sys.executable).parent),
+        VENV=sys.prefix,
         **{"SLURM_JOB_NODELIST": "node1", "SLURM_JOB_NUM_NODES": "1", "SLURM_CPUS_PER_TASK": "1"},
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
