@@ -60,10 +60,9 @@ def connect(*, cpus: int | None = None) -> str:
     ``StoppedError`` where our own does not come up.
     """
     _check_address()
-    if ours():
-        _start(cpus if cpus and cpus > (os.cpu_count() or 1) else None)
-    else:
-        ray.init(log_to_driver=False, logging_level=logging.WARNING)
+    more = cpus if cpus and cpus > (os.cpu_count() or 1) else None
+    own: dict[str, Any] = {"address": "local", "num_cpus": more, "include_dashboard": False}
+    _start(own if ours() else {})
     interruptible()  # ray.init put its own handler of SIGTERM in place
     if ours():
         return f"Ray on this machine with {slots():.0f} CPUs"
@@ -75,26 +74,20 @@ def connect(*, cpus: int | None = None) -> str:
     return "\n".join([where, *beware(nodes, checkpoints())])
 
 
-def _start(cpus: int | None) -> None:
-    """Our own cluster. Ray gives its parts 15 and itself 30 s, fixed: a machine that is busy with
-    other things gets a second try.
+def _start(given: dict[str, Any]) -> None:
+    """``ray.init``. It gives its parts 15 and itself 30 s to come up, fixed: a machine that is busy
+    with other things gets a second try.
     """
-    for more in reversed(range(TRIES)):
+    for attempt in range(TRIES):
+        if attempt:
+            say("Ray did not come up in its 30 s; once more")
         try:
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.WARNING,
-            )
+            ray.init(log_to_driver=False, logging_level=logging.WARNING, **given)
             return
         except Exception as error:
             if SLOW not in str(error):
                 raise
             ray.shutdown()
-            if more:
-                say("Ray did not come up in its 30 s; once more")
     raise StoppedError(
         f"Ray did not come up on this machine in {TRIES} x 30 s (too busy? its logs: "
         "/tmp/ray/session_latest/logs); give the command again"
