@@ -38,7 +38,8 @@ class Service:
 
     ``ready``: whether it answers, asked with itself. ``client``: environment of its clients;
     ``env``: its own, whole. ``user``: who runs it, None for us. ``stale``: files of a killed one
-    that would keep the next from starting. ``begun``: last start, as ``time.time()``.
+    that would keep the next from starting. ``ending``: the signal that ends the program soundly.
+    ``begun``: last start, as ``time.time()``.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Service:
     client: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     stale: Sequence[Path] = ()
+    ending: signal.Signals = signal.SIGTERM
     seconds: float = 90.0
     mark: str = field(default_factory=lambda: secrets.token_hex(8))
     process: "subprocess.Popen[bytes] | None" = None
@@ -143,9 +145,11 @@ class Service:
         self.signal(signal.SIGCONT)
 
     def terminate(self) -> None:
-        """SIGTERM to its program alone, as an operator or a spot notice does; returns at once."""
+        """SIGTERM (``ending``) to its program alone, as an operator or a spot notice does; returns
+        at once.
+        """
         with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGTERM)
+            os.kill(self.pid, self.ending)
 
     def kill(self) -> None:
         """kill -9 of all of it, as when a machine loses power; nothing is left when it returns."""
@@ -164,7 +168,7 @@ class Service:
             self.process.wait()
 
     def stop(self) -> None:
-        """SIGTERM, then what is left by ``kill``."""
+        """``terminate``, then what is left by ``kill``."""
         if self.process is None:
             return
         if self.alive:
@@ -249,7 +253,7 @@ def free_ports(count: int) -> list[int]:
     """
     found: set[int] = set()
     while len(found) < count:
-        port = PORTS.start + secrets.randbelow(len(PORTS))
+        port = secrets.choice(PORTS)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("", port))
             found.add(port)
