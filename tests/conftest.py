@@ -31,12 +31,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _own_ports(worker: str) -> None:
-    """Services of two test processes never draw the same port (``gw3``: the fourth of four)."""
+    """Services of two test processes never draw the same port; there are four at most."""
     if worker:
         from cluster.lab import processes
 
-        number = int(worker.removeprefix("gw")) % 4
-        processes.PORTS = processes.PORTS[number * 4000 : (number + 1) * 4000]
+        processes.PORTS = processes.PORTS[int(worker.removeprefix("gw")) % 4 :: 4]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from ablations.summary import comparable
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 1200  # against what hangs, not for speed: workers' priority is low, tests run beside
 SMALL = """
 name: small
 base:
@@ -50,10 +51,6 @@ def small_study(folder: Path, text: str = SMALL) -> Path:
 def command(*words: str | Path) -> list[str]:
     """A Python module as a command."""
     return [sys.executable, "-m", *map(str, words)]
-
-
-PATIENCE_S = 1200
-"""Against what hangs, not for speed: workers have a low priority, and other tests run beside."""
 
 
 def run(*words: str | Path, home: Path, **more: str) -> subprocess.CompletedProcess[str]:

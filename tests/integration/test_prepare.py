@@ -12,7 +12,7 @@ from cal.cli import StoppedError
 from cal.data.layouts.index import Damaged, Fault
 from cal.data.stored import open_stored
 from tests.integration.gated import COUNT
-from tests.integration.studies import command, environment, run
+from tests.integration.studies import begun, run
 
 PATIENCE_S = 120.0  # far more than is needed: a failure, not a tolerance
 
@@ -24,21 +24,15 @@ def test_a_driver_killed_in_mid_way_is_gone_on_with(tmp_path: Path) -> None:
     words = ("cal.data", "prepare", "tests.integration.gated:Gated", "--source", source)
     words += ("--out", out)
     journal = tmp_path / "out.partial" / "journal.jsonl"
-    with subprocess.Popen(
-        command(*words, "--workers", "2"),
-        env=environment(home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as driver:
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with begun(*words, "--workers", "2", home=home, **streams) as driver:
         deadline = time.monotonic() + PATIENCE_S
         while not (journal.exists() and journal.read_bytes()):
-            assert driver.poll() is None, driver.communicate()[0].decode()
+            assert driver.poll() is None, driver.communicate()[0]
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        driver.kill()
     assert not out.exists()
-    begun = journal.read_bytes()
-    assert begun.count(b"\n") == 1
+    assert journal.read_bytes().count(b"\n") == 1
     (source / "go").touch()
     done = run(*words, "--workers", "1", home=home)  # whoever goes on, in this process too
     assert done.returncode == 0, done.stderr
